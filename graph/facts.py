@@ -1,0 +1,156 @@
+"""What every reader yields: nodes that never change, and hyperedges that say what holds now."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from hashlib import blake2b
+from typing import NamedTuple, TypeAlias
+
+from graph.schema import EdgeKind, Form, NodeKind, Resolver, Sort, Tier
+
+Value: TypeAlias = str | int | float | bool | tuple[str, ...] | tuple[int, ...]
+Props: TypeAlias = tuple[tuple[str, Value], ...]
+"""Properties, sorted by name."""
+
+
+class Scope(NamedTuple):
+    """Whose facts: a tenant's repository."""
+
+    tenant: str
+    repository: str
+
+    def __str__(self) -> str:
+        return f"{self.tenant}/{self.repository}"
+
+    @property
+    def key(self) -> str:
+        """Key of the Repository node."""
+        return str(self)
+
+    def file(self, path: str) -> str:
+        """Key of a File."""
+        return f"{self}:{path}"
+
+    def symbol(self, path: str, qualname: str, ordinal: int = 0) -> str:
+        """Key of a Symbol: the ordinal counts equal qualified names of a file from 0."""
+        suffix = f"#{ordinal}" if ordinal else ""
+        return f"{self}:{path}::{qualname}{suffix}"
+
+    def test(self, path: str, test_id: str) -> str:
+        """Key of a Test: `test_id` is the runner's id below the file, `TestX::test_y`."""
+        return f"{self}:{path}::{test_id}"
+
+    def change(self, commit: str) -> str:
+        """Key of a Change (a commit)."""
+        return f"{self}@{commit}"
+
+    def run(self, number: int) -> str:
+        """Key of a Run."""
+        return f"{self}@{number}"
+
+    def diagnosis(self, path: str, code: str) -> str:
+        """Key of a Diagnosis."""
+        return f"{self}:{path}!{code}"
+
+
+class Provenance(NamedTuple):
+    """Where a fact comes from; the run adds the times (see `Run` in the schema)."""
+
+    source: str
+    """Path of the source file in the repository; empty for what no single file says."""
+    source_digest: str
+    """Hexadecimal content digest of that file (git's blob id)."""
+    resolver: Resolver
+
+
+class Node(NamedTuple):
+    """A node: its kind, its key and what never changes about it."""
+
+    kind: NodeKind
+    key: str
+    props: Props = ()
+
+
+class Member(NamedTuple):
+    """A node's part in a hyperedge. Lines are 1-based; -1 where they mean nothing.
+
+    On Contains: `line` first line with decorators, `mark` the line of the `def`, `class` or
+    first binding, `end` the last line, `digest` what the symbol's own code amounts to.
+    """
+
+    role: str
+    kind: NodeKind
+    key: str
+    line: int = -1
+    end: int = -1
+    mark: int = -1
+    digest: str = ""
+
+
+class Hyperedge(NamedTuple):
+    """An immutable fact that ties nodes together by role."""
+
+    kind: EdgeKind
+    scope: Scope
+    members: tuple[Member, ...]
+    provenance: Provenance
+    tier: Tier | None = None
+    form: Form = Form.NONE
+    props: Props = ()
+
+    def digest(self) -> str:
+        """16-byte BLAKE2b (RFC 7693) of scope, kind, source path, tier, form, members, properties.
+
+        Equal facts have equal digests whatever run found them; where the source file stands is
+        part of it, what else that file held is not. Members count in the order given.
+        """
+        text = "\x1f".join(
+            (
+                str(self.scope),
+                self.kind,
+                self.provenance.source,
+                self.provenance.resolver,
+                self.tier or "",
+                self.form,
+                repr([tuple(map(str, m)) for m in self.members]),
+                repr(self.props),
+            )
+        )
+        return blake2b(text.encode("utf-8", "surrogatepass"), digest_size=16).hexdigest()
+
+
+Fact: TypeAlias = Node | Hyperedge
+
+
+@dataclass(slots=True)
+class Batch:
+    """Nodes by key and hyperedges, as a reader or a whole resolution yields them."""
+
+    nodes: dict[str, Node] = field(default_factory=dict)
+    """By `kind key`: a Test and a Symbol may share a key string."""
+    edges: list[Hyperedge] = field(default_factory=list)
+
+    def add(self, facts: Iterable[Fact]) -> None:
+        """Take facts in; a node said twice is kept once (the first)."""
+        for fact in facts:
+            if isinstance(fact, Node):
+                self.nodes.setdefault(f"{fact.kind} {fact.key}", fact)
+            else:
+                self.edges.append(fact)
+
+    def __iter__(self) -> Iterator[Fact]:
+        yield from self.nodes.values()
+        yield from self.edges
+
+
+def symbol_node(scope: Scope, path: str, qualname: str, sort: Sort, ordinal: int = 0) -> Node:
+    """The Symbol node of a definition; a module's qualified name is `<module>`."""
+    name = qualname.rpartition(".")[2]
+    props: Props = (("name", name), ("path", path), ("qualname", qualname), ("sort", sort.value))
+    return Node(NodeKind.SYMBOL, scope.symbol(path, qualname, ordinal), props)
+
+
+def file_node(scope: Scope, path: str, language: str) -> Node:
+    """The File node of a path."""
+    return Node(NodeKind.FILE, scope.file(path), (("language", language), ("path", path)))

@@ -1,0 +1,1 @@
+"""Learned and statistical parts: pure functions over arrays, never a store."""
