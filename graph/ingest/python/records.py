@@ -54,10 +54,10 @@ class Definition(msgspec.Struct, frozen=True, array_like=True):
 
 
 class Target(NamedTuple):
-    """A definition of the program: a path and an index into its record's definitions."""
+    """A definition of the program: a path and its place in the record's definitions."""
 
     path: str
-    index: int
+    place: int
 
 
 class CallSite(NamedTuple):
