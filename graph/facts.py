@@ -7,11 +7,15 @@ from dataclasses import dataclass, field
 from hashlib import blake2b
 from typing import NamedTuple, TypeAlias
 
+import msgspec
+
 from graph.schema import EdgeKind, Form, NodeKind, Resolver, Sort, Tier
 
 Value: TypeAlias = str | int | float | bool | tuple[str, ...] | tuple[int, ...]
 Props: TypeAlias = tuple[tuple[str, Value], ...]
 """Properties, sorted by name."""
+
+_pack = msgspec.msgpack.Encoder().encode
 
 
 class Scope(NamedTuple):
@@ -105,19 +109,22 @@ class Hyperedge(NamedTuple):
         Equal facts have equal digests whatever run found them; where the source file stands is
         part of it, what else that file held is not. Members count in the order given.
         """
-        text = "\x1f".join(
-            (
-                str(self.scope),
-                self.kind,
-                self.provenance.source,
-                self.provenance.resolver,
-                self.tier or "",
-                self.form,
-                repr([tuple(map(str, m)) for m in self.members]),
-                repr(self.props),
-            )
+        origin = self.provenance
+        parts = (
+            self.scope,
+            self.kind,
+            origin.source,
+            origin.resolver,
+            self.tier,
+            self.form,
+            self.members,
+            self.props,
         )
-        return blake2b(text.encode("utf-8", "surrogatepass"), digest_size=16).hexdigest()
+        try:
+            data = _pack(parts)
+        except UnicodeEncodeError:  # a path that is not UTF-8: lone surrogates, which MessagePack refuses
+            data = repr(parts).encode("utf-8", "surrogatepass")
+        return blake2b(data, digest_size=16).hexdigest()
 
 
 Fact: TypeAlias = Node | Hyperedge
