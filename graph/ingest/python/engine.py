@@ -1,0 +1,175 @@
+"""The type engine as a child process: finding it, telling it what to read, running it."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from importlib.metadata import PackageNotFoundError, distribution
+from pathlib import Path
+
+from graph.errors import EngineError
+from graph.ingest.python.report import Report
+
+DISTRIBUTION = "pyrefly"
+ALONE = "Until then our own reader answers alone."
+BASE_SECONDS = 60.0
+SECONDS_A_FILE = 0.5
+"""How long the engine may take: ten times what large repositories were measured to need."""
+
+
+@dataclass(frozen=True, slots=True)
+class Engine:
+    """An installed engine."""
+
+    binary: Path
+    version: str
+
+    @classmethod
+    def find(cls) -> Engine:
+        """The engine of this environment.
+
+        Raises
+        ------
+        EngineError
+            When it is not installed, or no wheel of it fits this platform.
+        """
+        try:
+            found = distribution(DISTRIBUTION)
+        except PackageNotFoundError as error:
+            raise EngineError(f"The type engine {DISTRIBUTION} is not installed.", ALONE) from error
+        name = DISTRIBUTION + (".exe" if os.name == "nt" else "")
+        places = [Path(str(found.locate_file(file))) for file in found.files or () if file.name == name]
+        places.append(Path(sys.executable).with_name(name))
+        for place in places:
+            if place.is_file() and os.access(place, os.X_OK):
+                return cls(place.resolve(), found.version)
+        on_path = shutil.which(name)
+        if on_path is None:
+            raise EngineError(
+                f"{DISTRIBUTION} {found.version} is installed, but its program is not there.",
+                f"Install {DISTRIBUTION} again. {ALONE}",
+            )
+        return cls(Path(on_path), found.version)
+
+    def read(
+        self,
+        root: Path,
+        files: Sequence[str],
+        search: Sequence[str],
+        *,
+        seconds: float | None = None,
+    ) -> Report:
+        """Run the engine over files of a view and read what it reports.
+
+        Parameters
+        ----------
+        root : Path
+            The view's folder: the engine reads nothing else but its own stubs.
+        files : sequence of str
+            Paths to report on, relative to `root`.
+        search : sequence of str
+            Source roots, relative to `root`, first match first; "" is `root` itself.
+        seconds : float, optional
+            After this long it is killed; by default from the number of files.
+
+        Raises
+        ------
+        EngineError
+            When it fails, is killed, takes too long, or its report is not understood.
+        """
+        limit = seconds if seconds is not None else BASE_SECONDS + SECONDS_A_FILE * len(files)
+        try:
+            with tempfile.TemporaryDirectory(prefix="engine-", dir=root.parent) as folder:
+                config = Path(folder) / "engine.toml"
+                config.write_text(configuration(root, files, search), "utf-8")
+                self._run(config, Path(folder) / "report", limit)
+                return Report(Path(folder) / "report", root)
+        except OSError as error:
+            raise EngineError(f"The type engine could not be run: {error}.", ALONE) from error
+
+    def _run(self, config: Path, report: Path, seconds: float) -> None:
+        command = [
+            str(self.binary),
+            "check",
+            "--config",
+            str(config),
+            "--report-pysa",
+            str(report),
+            "--report-pysa-format",
+            "json",
+            "--output-format",
+            "omit-errors",
+            "--progress-bar",
+            "no",
+        ]
+        with subprocess.Popen(
+            command,
+            cwd=config.parent,
+            env={"PATH": os.defpath, "HOME": str(config.parent), "LC_ALL": "C.UTF-8"},
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.PIPE,
+            start_new_session=True,
+        ) as process:
+            try:
+                _, errors = process.communicate(timeout=seconds)
+            except subprocess.TimeoutExpired as error:
+                raise EngineError(f"The type engine did not finish within {seconds:.0f} s.", ALONE) from error
+            finally:
+                _end(process)
+        # 1 says that it found type errors, which every real repository has.
+        if process.returncode not in (0, 1) or not report.is_dir():
+            last = errors.decode("utf-8", "replace").strip().rpartition("\n")[2]
+            raise EngineError(f"The type engine ended with status {process.returncode}: {last[:300]}", ALONE)
+
+
+def _end(process: subprocess.Popen[bytes]) -> None:
+    """End the process and what it started, however this is left."""
+    if process.poll() is None:
+        if os.name == "posix":
+            os.killpg(process.pid, signal.SIGKILL)
+        else:
+            process.kill()
+        process.wait()
+
+
+def configuration(root: Path, files: Iterable[str], search: Iterable[str]) -> str:
+    """The engine's configuration (TOML): exactly these files, no heuristics of its own."""
+
+    def quoted(paths: Iterable[str]) -> str:
+        return json.dumps(list(paths), ensure_ascii=False).replace("\x7f", "\\u007f")
+
+    return "\n".join(
+        (
+            f"project-includes = {quoted(_as_glob(f'{root}/{file}') for file in files)}",
+            "project-excludes = []",
+            "disable-project-excludes-heuristics = true",
+            "disable-search-path-heuristics = true",
+            "use-ignore-files = false",
+            f"search-path = {quoted(str(root / source) for source in search)}",
+            'untyped-def-behavior = "check-and-infer-return-type"',
+            "skip-interpreter-query = true",
+            "",
+        )
+    )
+
+
+def _as_glob(path: str) -> str:
+    """A path as a pattern that fits it alone."""
+    return "".join(f"[{letter}]" if letter in "[]*?{}" else letter for letter in path)
+
+
+def readable(path: str) -> bool:
+    """Whether the engine can be given a file of that path: it drops names that are not UTF-8."""
+    try:
+        path.encode("utf-8")
+    except UnicodeEncodeError:
+        return False
+    return True

@@ -1,0 +1,289 @@
+"""The type engine's report: its shapes, and how it is read.
+
+The shapes follow what pyrefly 1.4.1 writes with `--report-pysa` (format version 1); what is not
+needed is skipped while decoding. Positions in it are 1-based lines and columns, columns counted
+in UTF-8 bytes, ends exclusive; here they become 1-based lines and 0-based byte columns.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Literal, NamedTuple, TypeVar
+
+import msgspec
+
+from graph.errors import EngineError
+from graph.ingest.python.records import Site
+
+FORMAT = 1
+"""The only version of the report's format that is understood."""
+
+_Shape = TypeVar("_Shape")
+Kind = Literal["call", "attribute", "identifier", "define", "format"]
+
+
+class Place(NamedTuple):
+    """Where the name of a definition stands: path in the view, line, byte column."""
+
+    path: str
+    line: int
+    column: int
+
+
+class Aim(NamedTuple):
+    """One target of a use, inside the repository."""
+
+    place: Place
+    how: Literal["call", "init", "class", "getter", "setter"]
+    dispatched: bool
+    """Overrides of the target may run in its place."""
+    dunder: bool
+    """The target is the `__call__` of the object that was called."""
+    receiver: Place | None
+    """Class of the receiver, where it is one of the repository's."""
+
+
+class Use(NamedTuple):
+    """What the engine says of one expression."""
+
+    caller: Place | None
+    """Definition it stands in; None for the module's top level."""
+    decorator: bool
+    """It stands in a decorator of `caller`, and runs in the scope around it."""
+    site: Site
+    kind: Kind
+    detail: str
+    """Which implicit call it is (`with-enter`), or the name for an identifier."""
+    aims: tuple[Aim, ...]
+    external: bool
+    """Some target lies outside the repository."""
+    reason: str
+    """Why there is no target, or not all of them."""
+
+
+class _Ref(msgspec.Struct):
+    module_id: int
+    function_id: str
+
+
+class _ClassRef(msgspec.Struct):
+    module_id: int
+    class_id: int
+
+
+class _Target(msgspec.Struct):
+    target: dict[str, _Ref] | str
+    receiver_class: _ClassRef | None = None
+    implicit_dunder_call: bool = False
+
+
+class _Callees(msgspec.Struct):
+    call_targets: list[_Target] = []
+    init_targets: list[_Target] = []
+    new_targets: list[_Target] = []
+    unresolved: dict[str, str] | bool = False
+
+
+class _Access(msgspec.Struct):
+    if_called: _Callees | None = None
+    property_getters: list[_Target] = []
+    property_setters: list[_Target] = []
+
+
+class _Define(msgspec.Struct):
+    define_targets: list[_Target] = []
+
+
+class _Format(msgspec.Struct):
+    targets: list[_Target] = []
+
+
+class _Expression(msgspec.Struct):
+    Call: _Callees | None = None
+    AttributeAccess: _Access | None = None
+    Identifier: _Access | None = None
+    Define: _Define | None = None
+    FormatStringStringify: _Format | None = None
+
+
+class _CallGraphs(msgspec.Struct):
+    call_graphs: dict[str, dict[str, _Expression]]
+
+
+class _FunctionDefinition(msgspec.Struct):
+    name: str
+    name_location: str = ""
+
+
+class _ClassDefinition(msgspec.Struct):
+    name: str
+    name_location: str = ""
+
+
+class _Definitions(msgspec.Struct):
+    function_definitions: dict[str, _FunctionDefinition] = {}
+    class_definitions: dict[str, _ClassDefinition] = {}
+
+
+class _Module(msgspec.Struct):
+    module_id: int
+    module_name: str
+    source_path: dict[str, str]
+    info_filename: str | None = None
+
+
+class _Project(msgspec.Struct):
+    format_version: int
+    modules: dict[str, _Module]
+
+
+def _span(text: str) -> Site:
+    """`12:5-14:1` as a Site."""
+    begin, end = text.split("-")
+    line, column = begin.split(":")
+    end_line, end_column = end.split(":")
+    return Site(int(line), int(column) - 1, int(end_line), int(end_column) - 1)
+
+
+class Report:
+    """A report folder of the engine, of which only the view's own modules are read.
+
+    Parameters
+    ----------
+    folder : Path
+        What was given as `--report-pysa`.
+    root : Path
+        Folder of the view; modules that lie outside it are external.
+
+    Raises
+    ------
+    EngineError
+        When the report is missing, damaged or of another format version.
+    """
+
+    def __init__(self, folder: Path, root: Path) -> None:
+        self._folder = folder
+        self._modules: dict[int, tuple[str, str]] = {}
+        project = self._decode(folder / "pyrefly.pysa.json", msgspec.json.Decoder(_Project))
+        if project.format_version != FORMAT:
+            raise EngineError(
+                f"The type engine wrote its report in format {project.format_version}; format {FORMAT} is understood.",
+                "Install the pinned pyrefly again; until then our own reader answers alone.",
+            )
+        prefix = f"{root}/"
+        for module in project.modules.values():
+            path = module.source_path.get("FileSystem", "")
+            if path.startswith(prefix) and module.info_filename:
+                self._modules[module.module_id] = (path[len(prefix) :], module.info_filename)
+        self._functions: dict[tuple[int, str], Place] = {}
+        self._classes: dict[tuple[int, int], Place] = {}
+        self._read_definitions()
+
+    @property
+    def paths(self) -> set[str]:
+        """Paths, relative to the view, that the engine reported on."""
+        return {path for path, _ in self._modules.values()}
+
+    def places(self, path: str) -> Iterator[Place]:
+        """Every definition of a file that the report names."""
+        for places in (self._functions.values(), self._classes.values()):
+            yield from (place for place in places if place.path == path)
+
+    def uses(self) -> Iterator[tuple[str, list[Use]]]:
+        """Each file's uses that matter: with a target here, or known to lie elsewhere, or open."""
+        decoder = msgspec.json.Decoder(_CallGraphs)
+        for module, (path, name) in self._modules.items():
+            file = self._folder / "call_graphs" / name
+            if file.exists():
+                graphs = self._decode(file, decoder).call_graphs
+                yield path, [use for caller in graphs for use in self._uses_of(module, caller, graphs[caller])]
+
+    def _read_definitions(self) -> None:
+        decoder = msgspec.json.Decoder(_Definitions)
+        for module, (path, name) in self._modules.items():
+            file = self._folder / "definitions" / name
+            if not file.exists():
+                continue
+            found = self._decode(file, decoder)
+            for key, function in found.function_definitions.items():
+                if not function.name_location:  # made by the engine: a dataclass's __init__
+                    continue
+                site = _span(function.name_location)
+                self._functions[module, key] = Place(path, site.line, site.column)
+            for number, klass in found.class_definitions.items():
+                if not klass.name_location:
+                    continue
+                site = _span(klass.name_location)
+                self._classes[module, int(number)] = Place(path, site.line, site.column)
+
+    def _decode(self, file: Path, decoder: msgspec.json.Decoder[_Shape]) -> _Shape:
+        try:
+            return decoder.decode(file.read_bytes())
+        except (OSError, msgspec.MsgspecError) as error:
+            raise EngineError(
+                f"The type engine's report cannot be read ({file.name}: {error}).",
+                "Install the pinned pyrefly again; until then our own reader answers alone.",
+            ) from error
+
+    def _uses_of(self, module: int, caller: str, sites: dict[str, _Expression]) -> Iterator[Use]:
+        sort, _, number = caller.partition(":")
+        place: Place | None = None
+        if sort == "CTL":
+            place = self._classes.get((module, int(number)))
+        elif sort in ("F", "FDT"):
+            place = self._functions.get((module, f"F:{number}"))
+        for key, expression in sites.items():
+            span, _, rest = key.partition("|")
+            kind, _, detail = rest.partition("|")
+            for found in self._of_expression(expression, kind, detail):
+                yield Use(place, sort == "FDT", _span(span), *found)
+
+    def _of_expression(
+        self, expression: _Expression, kind: str, detail: str
+    ) -> Iterator[tuple[Kind, str, tuple[Aim, ...], bool, str]]:
+        if expression.Call is not None:
+            yield ("call", detail if kind else "", *self._callees(expression.Call))
+        if expression.AttributeAccess is not None:
+            yield ("attribute", detail if kind else "", *self._access(expression.AttributeAccess))
+        if expression.Identifier is not None:
+            yield ("identifier", detail, *self._access(expression.Identifier))
+        if expression.Define is not None:
+            yield ("define", "", *self._aims((("call", expression.Define.define_targets),)), "")
+        if expression.FormatStringStringify is not None:
+            yield ("format", "", *self._aims((("call", expression.FormatStringStringify.targets),)), "")
+
+    def _callees(self, callees: _Callees) -> tuple[tuple[Aim, ...], bool, str]:
+        aims, external = self._aims(
+            (("call", callees.call_targets), ("init", callees.init_targets), ("init", callees.new_targets))
+        )
+        unresolved = callees.unresolved
+        return aims, external, unresolved.get("True", "") if isinstance(unresolved, dict) else ""
+
+    def _access(self, access: _Access) -> tuple[tuple[Aim, ...], bool, str]:
+        aims, external = self._aims((("getter", access.property_getters), ("setter", access.property_setters)))
+        if access.if_called is None:
+            return aims, external, ""
+        more, outside, reason = self._callees(access.if_called)
+        return aims + more, external or outside, reason
+
+    def _aims(
+        self, groups: tuple[tuple[Literal["call", "init", "getter", "setter"], list[_Target]], ...]
+    ) -> tuple[tuple[Aim, ...], bool]:
+        aims: list[Aim] = []
+        external = False
+        for how, targets in groups:
+            for target in targets:
+                klass = target.receiver_class
+                receiver = self._classes.get((klass.module_id, klass.class_id)) if klass else None
+                if how == "init" and receiver is not None:
+                    aims.append(Aim(receiver, "class", False, False, None))
+                if not isinstance(target.target, dict):
+                    continue
+                for dispatch, ref in target.target.items():
+                    place = self._functions.get((ref.module_id, ref.function_id))
+                    if place is None:
+                        external = True
+                        continue
+                    aims.append(Aim(place, how, dispatch == "Overrides", target.implicit_dunder_call, receiver))
+        return tuple(dict.fromkeys(aims)), external
