@@ -1,0 +1,56 @@
+"""Decorators that pytest reads: `fixture`, `usefixtures`, `parametrize`, as written in one file."""
+
+from __future__ import annotations
+
+import ast
+
+from graph.ingest.python.traits import FixtureMark, Mark
+
+
+def fixture_mark(place: int, decorator: str, expression: ast.expr) -> FixtureMark:
+    """What `@pytest.fixture(...)` or a plugin's own fixture decorator says."""
+    name, scope, autouse, parametrized = "", "function", False, False
+    if isinstance(expression, ast.Call):
+        for keyword in expression.keywords:
+            value = keyword.value
+            constant = value.value if isinstance(value, ast.Constant) else None
+            if keyword.arg == "name" and isinstance(constant, str):
+                name = constant
+            elif keyword.arg == "scope" and isinstance(constant, str):
+                scope = constant
+            elif keyword.arg == "autouse":
+                autouse = bool(constant) if isinstance(value, ast.Constant) else True
+            elif keyword.arg == "params":
+                parametrized = True
+    return FixtureMark(place, decorator, name, scope, autouse, parametrized)
+
+
+def mark(place: int, kind: str, expression: ast.expr) -> Mark:
+    """The names in `usefixtures(...)` or `parametrize(...)`."""
+    if not isinstance(expression, ast.Call):
+        return Mark(place, kind, ())
+    if kind == "usefixtures":
+        return Mark(place, kind, tuple(name for argument in expression.args for name in _texts(argument)))
+    names: tuple[str, ...] = ()
+    indirect: tuple[str, ...] = ()
+    values = dict(enumerate(expression.args))
+    keywords = {keyword.arg: keyword.value for keyword in expression.keywords}
+    written = values.get(0) or keywords.get("argnames")
+    if written is not None:
+        names = tuple(
+            part.strip() for text in _texts(written) for part in text.split(",") if part.strip()
+        )
+    how = values.get(2) or keywords.get("indirect")
+    if isinstance(how, ast.Constant):
+        indirect = names if how.value else ()
+    elif how is not None:
+        indirect = _texts(how)
+    return Mark(place, kind, names, indirect)
+
+
+def _texts(node: ast.expr) -> tuple[str, ...]:
+    if isinstance(node, ast.Constant) and isinstance(node.value, str):
+        return (node.value,)
+    if isinstance(node, (ast.List, ast.Tuple, ast.Set)):
+        return tuple(text for element in node.elts for text in _texts(element))
+    return ()
