@@ -1,0 +1,269 @@
+"""Who depends on whom, derived from hyperedges by the schema's impact roles, in CSR arrays.
+
+Entries of a node are sorted by tier, so that "tiers up to t" is one slice. A method that is
+called virtually has a dispatch node of its own beyond the real ones: what overrides it, however
+far below, leads there at tier hierarchy, and it leads to the virtual callers. Calls that are not
+virtual are not reached through it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum, unique
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from graph.assembly import EDGE_CODE, NONE, ROLE_CODE
+from graph.schema import EDGES, TIERS, EdgeKind, Tier
+
+Ints = NDArray[np.int32]
+Places = NDArray[np.int64]
+
+WIDTH = len(TIERS)
+"""Offsets a node has in `ptr`, one a tier."""
+_HIERARCHY = Tier.HIERARCHY.rank
+
+
+@unique
+class Direction(StrEnum):
+    """Which way a cone runs: to what depends on the starts, or to what they depend on."""
+
+    UP = "up"
+    DOWN = "down"
+
+
+class Members(Protocol):
+    """What adjacency is derived from: the columns of an Incidence that matter here."""
+
+    edge_kind: NDArray[np.uint8]
+    tier: NDArray[np.uint8]
+    virtual: NDArray[np.bool_]
+    member_ptr: NDArray[np.int64]
+    member_node: Ints
+    member_role: NDArray[np.uint8]
+
+    @property
+    def node_count(self) -> int:
+        """Ids given to nodes."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Adjacency:
+    """Dependencies in one direction.
+
+    Attributes
+    ----------
+    ptr : int32[5 * nodes + 1]
+        Entries of node v at tier t are `ptr[5 v + t] : ptr[5 v + t + 1]`; nodes are the real
+        ones, then the dispatch nodes.
+    node : int32[entries]
+        Where an entry leads.
+    edge : int32[entries]
+        The hyperedge that says so; -1 from a method to a dispatch node or back, where a chain
+        of Overrides does (see `Overriding`).
+    dispatch : int32[dispatch nodes]
+        The method that each dispatch node stands for, ascending.
+    """
+
+    ptr: Ints
+    node: Ints
+    edge: Ints
+    dispatch: Ints
+
+    @property
+    def size(self) -> int:
+        """Nodes, dispatch nodes included."""
+        return (len(self.ptr) - 1) // WIDTH
+
+    def counts(self, tier: int) -> Ints:
+        """Entries of each node up to a tier."""
+        starts = self.ptr[:-1:WIDTH]
+        ends = self.ptr[tier + 1 :: WIDTH]
+        return ends - starts
+
+
+def spread(starts: Places, counts: Places) -> Places:
+    """The places `starts[i], starts[i] + 1, ...` of ragged rows, `counts[i]` of each, in order."""
+    ends = np.cumsum(counts)
+    total = int(ends[-1]) if len(ends) else 0
+    return np.repeat(starts - ends + counts, counts) + np.arange(total)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Dependencies:
+    """Pairs of real nodes: `enters` depends on `leaves`, as hyperedge `edge` says, at `tier`.
+
+    All int32 of one length, but tier (uint8); edges ascend within a kind and pair of roles.
+    """
+
+    leaves: Ints
+    enters: Ints
+    edge: Ints
+    tier: NDArray[np.uint8]
+
+    def __len__(self) -> int:
+        return len(self.edge)
+
+
+def dependencies(members: Members) -> Dependencies:
+    """Every pair that the schema's impact roles derive; Overrides are left to dispatch.
+
+    A hyperedge without a tier is a plain fact of the source: exact.
+    """
+    table = _Table(members)
+    parts = [
+        table.pairs(kind, leaves, enters)
+        for kind, spec in EDGES.items()
+        if kind is not EdgeKind.OVERRIDES
+        for leaves, enters in spec.impact
+    ]
+    leaving, entering, edges = (np.concatenate([part[i] for part in parts]) for i in range(3))
+    apart = leaving != entering  # a function that calls itself depends on nobody else
+    edges = edges[apart]
+    return Dependencies(leaving[apart], entering[apart], edges, table.ranks[edges])
+
+
+class _Table:
+    """The members of all hyperedges, to be paired by role."""
+
+    def __init__(self, members: Members) -> None:
+        self.size = len(members.edge_kind)
+        self.node = members.member_node
+        self.role = members.member_role
+        self.owner = np.repeat(np.arange(self.size), np.diff(members.member_ptr))
+        self.kind = members.edge_kind[self.owner]
+        self.ranks = np.where(members.tier == NONE, 0, members.tier).astype(np.uint8)
+
+    def pairs(self, kind: EdgeKind, left: str, right: str) -> tuple[Ints, Ints, Ints]:
+        """Each member in role `left` with each in role `right` of the same hyperedge, and that."""
+        at = np.flatnonzero(self.kind == EDGE_CODE[kind])
+        roles = self.role[at]
+        lefts, rights = at[roles == ROLE_CODE[left]], at[roles == ROLE_CODE[right]]
+        counts = np.bincount(self.owner[rights], minlength=self.size)
+        starts = np.cumsum(counts) - counts
+        edges = self.owner[lefts]
+        repeats = counts[edges]
+        mates = rights[spread(starts[edges], repeats)]
+        return (
+            np.repeat(self.node[lefts], repeats),
+            self.node[mates],
+            np.repeat(edges, repeats).astype(np.int32),
+        )
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Overriding:
+    """Overrides as pairs, sorted by the overriding method: `method` stands in for `base`."""
+
+    method: Ints
+    base: Ints
+    edge: Ints
+    tier: NDArray[np.uint8]
+
+    def chain(self, method: int, base: int) -> list[int]:
+        """The fewest Overrides that lead from a method to one that it stands in for; their ids.
+
+        Empty where there is no such chain.
+        """
+        came: dict[int, tuple[int, int]] = {method: (-1, -1)}
+        queue = [method]
+        for at in queue:
+            first, last = np.searchsorted(self.method, [at, at + 1]).tolist()
+            for place in range(first, last):
+                upper = int(self.base[place])
+                if upper not in came:
+                    came[upper] = (at, int(self.edge[place]))
+                    queue.append(upper)
+        edges: list[int] = []
+        at = base if base in came else method
+        while at != method:
+            at, edge = came[at]
+            edges.append(edge)
+        return edges[::-1]
+
+    def closure(self) -> tuple[Ints, Ints, NDArray[np.uint8]]:
+        """(method, ancestor, tier) for every ancestor of every method; the surest chain counts.
+
+        A chain is as sure as its weakest link, and never surer than hierarchy.
+        """
+        links = np.maximum(self.tier, _HIERARCHY)
+        size = int(max(self.method.max(initial=0), self.base.max(initial=0))) + 1
+        best: dict[int, int] = {}
+        method, base, tier = self.method.astype(np.int64), self.base, links
+        while len(method):
+            better = []
+            codes = (method * size + base).tolist()
+            for place, (code, rank) in enumerate(zip(codes, tier.tolist(), strict=True)):
+                if rank < best.get(code, NONE):
+                    best[code] = rank
+                    better.append(place)
+            method, base, tier = method[better], base[better], tier[better]
+            starts = np.searchsorted(self.method, base)
+            counts = np.searchsorted(self.method, base, side="right") - starts
+            places = spread(starts, counts)
+            method = np.repeat(method, counts)
+            tier = np.maximum(np.repeat(tier, counts), links[places])
+            base = self.base[places]
+        pairs = np.fromiter(best.keys(), np.int64, len(best))
+        ranks = np.fromiter(best.values(), np.uint8, len(best))
+        lower, upper = (pairs // size).astype(np.int32), (pairs % size).astype(np.int32)
+        apart = lower != upper
+        return lower[apart], upper[apart], ranks[apart]
+
+
+def overriding(members: Members) -> Overriding:
+    """The Overrides of the arrays, sorted by method, then base."""
+    table = _Table(members)
+    method, base, edge = table.pairs(EdgeKind.OVERRIDES, "override", "base")
+    order = np.lexsort((edge, base, method))
+    return Overriding(method[order], base[order], edge[order], table.ranks[edge[order]])
+
+
+def adjacencies(members: Members) -> tuple[Adjacency, Adjacency]:
+    """The dependencies upwards (to what depends) and downwards (to what is depended upon)."""
+    pairs, dispatch = _with_dispatch(members)
+    size = members.node_count + len(dispatch)
+    pairs = _distinct(pairs, size)
+    return (
+        _compressed(pairs.leaves, pairs.enters, pairs, size, dispatch),
+        _compressed(pairs.enters, pairs.leaves, pairs, size, dispatch),
+    )
+
+
+def _with_dispatch(members: Members) -> tuple[Dependencies, Ints]:
+    """Dependencies with those through dispatch nodes, and the methods that have such a node."""
+    plain = dependencies(members)
+    lower, upper, links = overriding(members).closure()
+    called = members.virtual[plain.edge]
+    dispatch = np.intersect1d(plain.leaves[called], upper)
+    called &= np.isin(plain.leaves, dispatch)
+    used = np.isin(upper, dispatch)
+    count = members.node_count
+    above = (np.searchsorted(dispatch, upper[used]) + count).astype(np.int32)
+    below = (np.searchsorted(dispatch, plain.leaves[called]) + count).astype(np.int32)
+    joined = Dependencies(
+        np.concatenate((plain.leaves, lower[used], below)),
+        np.concatenate((plain.enters, above, plain.enters[called])),
+        np.concatenate((plain.edge, np.full(len(above), -1, np.int32), plain.edge[called])),
+        np.concatenate((plain.tier, links[used], np.maximum(plain.tier[called], _HIERARCHY))),
+    )
+    return joined, dispatch.astype(np.int32)
+
+
+def _distinct(pairs: Dependencies, size: int) -> Dependencies:
+    """One entry a pair of nodes: at its surest tier, from the hyperedge that comes first."""
+    codes = pairs.leaves.astype(np.int64) * size + pairs.enters
+    order = np.argsort(codes * WIDTH + pairs.tier, kind="stable")
+    codes = codes[order]
+    first = order[np.concatenate(([True], codes[1:] != codes[:-1]))] if len(order) else order
+    return Dependencies(pairs.leaves[first], pairs.enters[first], pairs.edge[first], pairs.tier[first])
+
+
+def _compressed(near: Ints, far: Ints, pairs: Dependencies, size: int, dispatch: Ints) -> Adjacency:
+    rows = near.astype(np.int64) * WIDTH + pairs.tier
+    order = np.argsort(rows * size + far)
+    ptr = np.zeros(size * WIDTH + 1, np.int32)
+    np.cumsum(np.bincount(rows, minlength=size * WIDTH), out=ptr[1:])
+    return Adjacency(ptr, far[order], pairs.edge[order], dispatch)

@@ -1,0 +1,86 @@
+"""Many strings in two arrays: one UTF-8 blob and where each begins. Fit for a memory map."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import pairwise
+from typing import overload
+
+import numpy as np
+from numpy.typing import NDArray
+
+Offsets = NDArray[np.int64]
+Blob = NDArray[np.uint8]
+
+
+class Strings(Sequence[str]):
+    """A read-only list of strings over `blob` (uint8) and `offsets` (int64, one more than strings).
+
+    Lone surrogates, which stand for bytes of names that are not UTF-8, survive.
+    """
+
+    __slots__ = ("blob", "offsets")
+
+    def __init__(self, blob: Blob, offsets: Offsets) -> None:
+        self.blob = blob
+        self.offsets = offsets
+
+    @classmethod
+    def of(cls, texts: Sequence[str]) -> Strings:
+        """Pack texts."""
+        joined = "".join(texts)
+        if joined.isascii():
+            return cls._packed(joined.encode("ascii"), map(len, texts), len(texts))
+        return cls.of_bytes([text.encode("utf-8", "surrogatepass") for text in texts])
+
+    @classmethod
+    def of_bytes(cls, parts: Sequence[bytes]) -> Strings:
+        """Pack byte strings, which need not be text: read them back with `raw`."""
+        return cls._packed(b"".join(parts), map(len, parts), len(parts))
+
+    @classmethod
+    def _packed(cls, blob: bytes, lengths: Iterable[int], count: int) -> Strings:
+        offsets = np.zeros(count + 1, np.int64)
+        np.cumsum(np.fromiter(lengths, np.int64, count), out=offsets[1:])
+        return cls(np.frombuffer(blob, np.uint8), offsets)
+
+    def __len__(self) -> int:
+        return len(self.offsets) - 1
+
+    @overload
+    def __getitem__(self, index: int) -> str: ...
+    @overload
+    def __getitem__(self, index: slice) -> list[str]: ...
+    def __getitem__(self, index: int | slice) -> str | list[str]:
+        if isinstance(index, slice):
+            return [self[i] for i in range(*index.indices(len(self)))]
+        return self.raw(index).decode("utf-8", "surrogatepass")
+
+    def raw(self, index: int) -> bytes:
+        """The bytes of one string."""
+        size = len(self)
+        if not -size <= index < size:
+            raise IndexError(f"string {index} of {size}")
+        at = index % size
+        return self.blob[self.offsets[at] : self.offsets[at + 1]].tobytes()
+
+    def raws(self) -> list[bytes]:
+        """The bytes of all strings; faster than one by one."""
+        blob, ends = self.blob.tobytes(), self.offsets.tolist()
+        return [blob[a:b] for a, b in pairwise(ends)]
+
+    def __iter__(self) -> Iterator[str]:
+        blob, ends = self.blob.tobytes(), self.offsets.tolist()
+        if blob.isascii():
+            text = blob.decode("ascii")
+            return (text[a:b] for a, b in pairwise(ends))
+        return (
+            blob[a:b].decode("utf-8", "surrogatepass") for a, b in pairwise(ends)
+        )
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, Strings):
+            return NotImplemented
+        return bool(np.array_equal(self.offsets, other.offsets) and np.array_equal(self.blob, other.blob))
+
+    __hash__ = None  # type: ignore[assignment]
