@@ -138,7 +138,7 @@ def _settings(text: str) -> dict[str, str]:
 
 def _check_format(root: Path, common: Path) -> bool:
     """Refuse formats that cannot be read; say whether the clone is a partial one."""
-    found = _settings(read_small(common / "config"))
+    found = _settings(read_whole(common / "config"))
     if (digest := found.get("extensions.objectformat", "sha1")) != "sha1":
         raise RepositoryError(
             f"{root} names its objects by {digest}; Maestro reads repositories that use sha1.",

@@ -10,21 +10,25 @@ from __future__ import annotations
 
 import difflib
 import re
+import time
 from collections.abc import Mapping
 from functools import lru_cache
 from pathlib import Path
 from typing import NamedTuple
 
 import pygit2
-from pygit2.enums import ConfigLevel, ObjectType, RepositoryOpenFlag
+from pygit2.enums import ConfigLevel, ObjectType, RepositoryOpenFlag, SortMode
 
 from graph.errors import AmbiguousError, CorruptError, DiskError, InputError, NotFoundError, RepositoryError
 from graph.ingest import renames, renewal, trees
 from graph.ingest.paths import component_bytes
+from graph.ingest.people import read_credit
 
 MAX_TREES = 8192
 """Tree objects kept parsed."""
 
+_TREE = re.compile(rb"tree [0-9a-f]{40}")
+_PARENT = re.compile(rb"^parent ([0-9a-f]{40})$", re.MULTILINE)
 _HEX = re.compile(r"[0-9a-f]{40}")
 
 
@@ -127,7 +131,7 @@ class Mirror:
         Raises
         ------
         RepositoryError
-            Not a clone, of an unsupported format, or without a commit.
+            Not a clone, or one of an unsupported format. One without commits gives an empty mirror.
         DiskError
             The mirror cannot be written.
         """
@@ -228,11 +232,9 @@ class Mirror:
     def commit(self, ident: str) -> Commit:
         """The commit of a full id. Parents beyond the end of a shallow clone are left out."""
         head, message = split_commit(self._raw(ident, ObjectType.COMMIT))
-        parents = () if ident in self.boundary else tuple(_values(head, b"parent"))
-        committer = re.search(rb"^committer .*?(-?\d+) [+-]\d+$", head, re.MULTILINE)
-        summary = message.decode("utf-8", "replace").strip().partition("\n")[0].strip()
-        at = int(committer[1]) if committer else 0
-        return Commit(ident, next(iter(_values(head, b"tree"))), parents, at, summary)
+        parents = () if ident in self.boundary else commit_parents(head)
+        credit = read_credit(head, message)
+        return Commit(ident, commit_tree(head), parents, credit.at, credit.subject)
 
     def raw_commit(self, ident: str) -> bytes:
         """A commit object's data."""
@@ -294,6 +296,26 @@ class Mirror:
             The clone lacks it (a partial clone).
         """
         return self._raw(ident, ObjectType.BLOB)
+
+    def paths(self, tree: str) -> frozenset[str]:
+        """Paths of the plain files of a tree."""
+        leaves = trees.list_leaves(self._load, bytes.fromhex(tree))
+        return frozenset(leaf.path for leaf in leaves if trees.kind_of(leaf.mode) == trees.FILE)
+
+    def count_commits(self, ident: str, seconds: float) -> int:
+        """How many commits one reaches, itself included, or as many as were counted in that time."""
+        end = time.monotonic() + seconds
+        count = 0
+        try:
+            for _ in self._repository.walk(pygit2.Oid(hex=ident), SortMode.NONE):
+                count += 1
+                if count % 1000 == 0 and time.monotonic() > end:
+                    break
+        except (KeyError, pygit2.GitError):
+            # A partial clone ends where its objects do: the count is what there is.
+            if not self.partial:
+                raise self._missing(ident) from None
+        return count
 
     def differences(self, old_tree: str | None, new_tree: str | None) -> list[trees.Difference]:
         """Paths whose entries differ, in no promised order; None is an empty tree. Reads no file."""
@@ -363,7 +385,14 @@ def split_commit(data: bytes) -> tuple[bytes, bytes]:
     return head, message
 
 
-def _values(head: bytes, name: bytes) -> list[str]:
-    prefix = name + b" "
-    lines = (line for line in head.split(b"\n") if line.startswith(prefix))
-    return [line[len(prefix) :].decode("ascii", "replace") for line in lines]
+def commit_tree(head: bytes) -> str:
+    """The tree that a commit's header names."""
+    line = head.partition(b"\n")[0]
+    if not _TREE.fullmatch(line):
+        raise CorruptError("A commit object of the repository names no tree.", "Run `git fsck` in the clone.")
+    return line[5:].decode()
+
+
+def commit_parents(head: bytes) -> tuple[str, ...]:
+    """The parents that a commit's header names, first parent first."""
+    return tuple(ident.decode() for ident in _PARENT.findall(head))
