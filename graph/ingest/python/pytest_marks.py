@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import ast
+from collections.abc import Sequence
 
+from graph.ingest.python.expressions import dotted
 from graph.ingest.python.traits import FixtureMark, Mark
 
 
@@ -46,6 +48,18 @@ def mark(place: int, kind: str, expression: ast.expr) -> Mark:
     elif how is not None:
         indirect = _texts(how)
     return Mark(place, kind, names, indirect)
+
+
+def injected(decorators: Sequence[ast.expr]) -> int:
+    """How many leading arguments `mock.patch` decorators hand over: those that name no replacement."""
+    count = 0
+    for expression in decorators:
+        if isinstance(expression, ast.Call):
+            name = dotted(expression.func)
+            place = 1 if name.endswith("patch") else 2 if name.endswith("patch.object") else -1
+            if place > 0 and len(expression.args) <= place:
+                count += all(keyword.arg != "new" for keyword in expression.keywords)
+    return count
 
 
 def _texts(node: ast.expr) -> tuple[str, ...]:

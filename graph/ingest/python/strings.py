@@ -41,10 +41,11 @@ TAKERS: dict[str, str] = {
 """Last name of a function that reads a name from a string -> what kind of name that is."""
 
 VARIABLES = frozenset(
-    "INSTALLED_APPS MIDDLEWARE MIDDLEWARE_CLASSES ROOT_URLCONF WSGI_APPLICATION ASGI_APPLICATION "
-    "AUTH_USER_MODEL AUTHENTICATION_BACKENDS TEMPLATE_CONTEXT_PROCESSORS DATABASE_ROUTERS "
-    "DEFAULT_EXCEPTION_REPORTER_FILTER FORM_RENDERER PASSWORD_HASHERS SESSION_ENGINE TEST_RUNNER "
-    "CELERY_IMPORTS CELERY_INCLUDE imports include pytest_plugins default_app_config".split()
+    ["INSTALLED_APPS", "MIDDLEWARE", "MIDDLEWARE_CLASSES", "ROOT_URLCONF", "WSGI_APPLICATION"]
+    + ["ASGI_APPLICATION", "AUTHENTICATION_BACKENDS", "DATABASE_ROUTERS", "FORM_RENDERER"]
+    + ["PASSWORD_HASHERS", "SESSION_ENGINE", "TEST_RUNNER", "TEMPLATES", "CACHES", "DATABASES"]
+    + ["CELERY_IMPORTS", "CELERY_INCLUDE", "imports", "include", "default_app_config"]
+    + ["pytest_plugins", "collect_ignore", "collect_ignore_glob"]
 )
 """Variables whose strings a framework (Django, Celery, pytest) imports."""
 

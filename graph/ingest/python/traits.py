@@ -19,6 +19,10 @@ Key: TypeAlias = int | str
 """A position or a keyword of an argument; `*` and `**` for unpacked ones."""
 
 
+GENERATOR = 1
+COROUTINE = 2
+
+
 class Function(msgspec.Struct, array_like=True, gc=False):
     """Parameters and decorators of a function, by its place in the record's definitions."""
 
@@ -30,8 +34,12 @@ class Function(msgspec.Struct, array_like=True, gc=False):
     kwarg: str
     optional: tuple[str, ...]
     """Parameters with a default."""
-    generator: bool
-    coroutine: bool
+    flags: int = 0
+    """`GENERATOR`, `COROUTINE`."""
+    unnamed: int = 0
+    """How many of `positional` can only be given by position."""
+    injected: int = 0
+    """How many arguments `mock.patch` decorators hand over, by position."""
 
 
 class Decoration(msgspec.Struct, array_like=True, gc=False):
@@ -60,10 +68,7 @@ class Call(msgspec.Struct, array_like=True, gc=False):
 
 
 class Bind(msgspec.Struct, array_like=True, gc=False):
-    """A value may get into a place: an assignment, an append, a loop's variable.
-
-    `iterated` says the place gets what the value holds, one after the other.
-    """
+    """A value may get into a place: an assignment, an append, a loop's variable."""
 
     place: int
     slot: str
