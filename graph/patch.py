@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
 from graph.diff import FilePatch, Hunk, parse, split
 from graph.errors import DiffError
+from graph.ingest.git import Mirror
+from graph.ingest.paths import path_text
 
-if TYPE_CHECKING:
-    from graph.ingest.git import Mirror
-
-_LINKS = ("120000", "160000")
-"""Modes of what is no file: symbolic links and submodules."""
+_SYMLINK, _SUBMODULE = "120000", "160000"
+"""Modes of what is no file."""
 _HINT = "Give the revision that the diff was made on; nothing was changed."
 
 
@@ -64,7 +63,11 @@ def _located(patch: FilePatch, exists: Callable[[str], bool]) -> tuple[str | Non
     old, new = names[0]
     if old is None:
         return old, new
-    if not (patch.renamed or patch.copied) and patch.hunks and patch.hunks[0].old_start == 0 == patch.hunks[0].old_count:
+    if (
+        not (patch.renamed or patch.copied)
+        and patch.hunks
+        and patch.hunks[0].old_start == 0 == patch.hunks[0].old_count
+    ):
         return None, new
     raise DiffError(
         f"The diff changes {old} (line {patch.at} of the diff), but the revision has no such file.",
@@ -160,39 +163,59 @@ def apply(patches: Iterable[FilePatch], read: Callable[[str], bytes | None]) -> 
     DiffError
         A patch does not fit; nothing is half done, since nothing is written here.
     """
-    contents: dict[str, bytes | None] = {}
-    unread: dict[str, None] = {}
-
-    def now(path: str) -> bytes | None:
-        return contents[path] if path in contents else read(path)
-
+    files = _Files(read)
     for patch in patches:
-        source = read if patch.renamed or patch.copied else now
-        old, new = _located(patch, lambda path, source=source: source(path) is not None)  # type: ignore[misc]
+        files.take(patch)
+    # What the diff itself added and took away again was never there to be taken away.
+    contents = {p: data for p, data in files.contents.items() if data is not None or read(p) is not None}
+    return Edit(contents, tuple(files.unread))
+
+
+class _Files:
+    """Files as they stand after the patches so far."""
+
+    def __init__(self, read: Callable[[str], bytes | None]) -> None:
+        self.read = read
+        self.contents: dict[str, bytes | None] = {}
+        self.unread: dict[str, None] = {}
+
+    def now(self, path: str) -> bytes | None:
+        return self.contents[path] if path in self.contents else self.read(path)
+
+    def take(self, patch: FilePatch) -> None:
+        """Apply the patch of one file."""
+        if _SUBMODULE in (patch.old_mode, patch.new_mode):
+            self.unread[_safe(_names(patch)[0][1] or _names(patch)[0][0] or "")] = None
+            return
+        source = self.read if patch.renamed or patch.copied else self.now
+        old, new = _located(patch, lambda path: source(path) is not None)
         for path in (old, new):
             if path is not None:
                 _safe(path)
-        before = source(old) if old is not None else b""
-        if before is None:
-            raise DiffError(f"The diff renames {old}, which is not there.", _HINT)
-        if old is None and new is not None and now(new) is not None:
+        before = (source(old) if old is not None else None) or b""
+        if old is None and new is not None and self.now(new) is not None:
             raise DiffError(f"The diff adds {new} (line {patch.at} of the diff), which is there.", _HINT)
-        opaque = patch.binary or patch.new_mode in _LINKS
-        after = before if opaque or new is None else patched(before, patch, new)
+        # The old name of a rename may by now be the new name of another one.
+        if (
+            old is not None
+            and old != new
+            and not patch.copied
+            and not (patch.renamed and self.contents.get(old) is not None)
+        ):
+            self.contents[old] = None
         if new is None:
             _check_deletion(patch, before, old or "")
-        elif opaque:
-            unread[new] = None
-        if old is not None and old != new and not patch.copied and contents.get(old) is None:
-            contents[old] = None
-        if new is not None and not (opaque and old is None):
-            contents[new] = after
-    return Edit(contents, tuple(unread))
+        elif patch.binary or patch.new_mode == _SYMLINK:
+            self.unread[new] = None
+            if patch.binary and old is not None and old != new:
+                self.contents[new] = before
+        else:
+            self.contents[new] = patched(before, patch, new)
 
 
 def _check_deletion(patch: FilePatch, before: bytes, path: str) -> None:
     """A deleted file must be what the diff says it was."""
-    if patch.binary or patch.old_mode in _LINKS or not patch.hunks:
+    if patch.binary or patch.old_mode == _SYMLINK or not patch.hunks:
         return
     if patched(before, patch, path):
         raise DiffError(
@@ -217,9 +240,18 @@ def patch_tree(mirror: Mirror, tree: str, data: bytes) -> Patched:
     DiffError
         The bytes are no diff, or it does not fit that tree.
     """
-    blobs = {entry.path: entry.blob for entry in mirror.files(tree) if entry.kind == "file"}
-    edit = apply(parse(data), lambda path: mirror.blob(blobs[path]) if path in blobs else None)
-    if not edit.contents:
-        return Patched(tree, (), edit.unread)
-    paths = tuple(sorted({*edit.contents, *edit.unread}))
-    return Patched(mirror.tree_with(tree, edit.contents), paths, edit.unread)
+
+    def read(path: str) -> bytes | None:
+        entry = mirror.entry(tree, _kept_name(path))
+        return mirror.blob(entry.blob) if entry is not None and entry.kind != "submodule" else None
+
+    edit = apply(parse(data), read)
+    contents = {_kept_name(path): content for path, content in edit.contents.items()}
+    unread = tuple(map(_kept_name, edit.unread))
+    new = mirror.tree_with(tree, contents) if contents else tree
+    return Patched(new, tuple(sorted({*contents, *unread})), unread)
+
+
+def _kept_name(path: str) -> str:
+    """The path as Maestro writes it: see `graph.ingest.paths`."""
+    return path_text(path.encode("utf-8", "surrogateescape"))

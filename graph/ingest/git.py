@@ -198,13 +198,14 @@ class Mirror:
     def _near(self, rev: str) -> str:
         names = self.names()
         stem = re.split(r"[~^@:]", rev, maxsplit=1)[0]
-        near = difflib.get_close_matches(stem, names, n=5, cutoff=0.5)
-        if not near:
+        near = difflib.get_close_matches(stem, names, n=5, cutoff=0.5) if stem not in names else []
+        if not near and stem not in names:
             near = [name for name in names if stem and stem.lower() in name.lower()][:5]
-        if near:
+        if self.shallow:
+            return "The clone is shallow: `git fetch --unshallow` brings the rest of its history."
+        if near and stem != "HEAD":
             return f"Did you mean {', '.join(near)}?"
-        hint = "Name a branch, a tag or a commit; run `git fetch` if it was pushed by somebody else."
-        return "The clone is shallow: run `git fetch --unshallow`. " + hint if self.shallow else hint
+        return "Name a branch, a tag or a commit; run `git fetch` if it was pushed by somebody else."
 
     def names(self) -> list[str]:
         """Names of branches and tags, as people write them."""
@@ -235,6 +236,11 @@ class Mirror:
         parents = () if ident in self.boundary else commit_parents(head)
         credit = read_credit(head, message)
         return Commit(ident, commit_tree(head), parents, credit.at, credit.subject)
+
+    def merge_base(self, one: str, other: str) -> str | None:
+        """The best common ancestor of two commits by their full ids; None where they have none."""
+        found = self._repository.merge_base(pygit2.Oid(hex=one), pygit2.Oid(hex=other))
+        return str(found) if found else None
 
     def raw_commit(self, ident: str) -> bytes:
         """A commit object's data."""

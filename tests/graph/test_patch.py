@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 from pathlib import Path
 
@@ -11,8 +12,10 @@ from hypothesis import strategies as st
 
 from graph.diff import parse
 from graph.errors import DiffError
-from graph.patch import apply
+from graph.ingest.git import Mirror
+from graph.patch import apply, patch_tree
 
+WHO = {f"GIT_{who}_{what}": "x@y" for who in ("AUTHOR", "COMMITTER") for what in ("NAME", "EMAIL")}
 Files = dict[str, bytes]
 
 
@@ -24,10 +27,12 @@ def applied(files: Files, diff: bytes) -> Files:
 
 def git(root: Path, *words: str) -> bytes:
     done = subprocess.run(
-        ["git", "-c", "core.autocrlf=false", "-c", "core.safecrlf=false", "-c", "user.name=x", "-c", "user.email=x@y",
-         *words],
-        cwd=root, capture_output=True, check=False, env={"PATH": "/usr/bin:/bin", "HOME": str(root), "LC_ALL": "C"},
-    )  # fmt: skip
+        ["git", "-c", "core.autocrlf=false", "-c", "core.safecrlf=false", *words],
+        cwd=root,
+        capture_output=True,
+        check=False,
+        env={"PATH": os.environ["PATH"], "HOME": str(root), "LC_ALL": "C", "GIT_CONFIG_NOSYSTEM": "1", **WHO},
+    )
     assert done.returncode in (0, 1), done.stderr
     return done.stdout
 
@@ -51,16 +56,22 @@ def git_diff(root: Path, before: Files, after: Files, *flags: str) -> bytes:
     return git(root, "diff", "--cached", "--no-color", "--no-ext-diff", *flags, tree)
 
 
-LINES = st.lists(st.sampled_from([b"a\n", b"b\n", b"c\r\n", b"-- d\n", b"++ e\n", b"\n", b"\x0c\xff\n", b" \n"]), max_size=12)
+LINES = st.lists(
+    st.sampled_from([b"a\n", b"b\n", b"c\r\n", b"-- d\n", b"++ e\n", b"\n", b"\x0c\xff\n", b" \n"]),
+    max_size=12,
+)
 CONTENT = st.builds(lambda lines, end: b"".join(lines) + end, LINES, st.sampled_from([b"", b"z", b"\\"]))
-TREES = st.dictionaries(st.sampled_from(["a/a", "b/b", "m y.py", "é.py", 'q"\t.py', "n\nl"]), CONTENT, max_size=4)
+TREES = st.dictionaries(
+    st.sampled_from(["a/a", "b/b", "m y.py", "é.py", 'q"\t.py', "n\nl"]), CONTENT, max_size=4
+)
 
 
 @given(
     before=TREES,
     after=TREES,
     flags=st.lists(
-        st.sampled_from(["-M", "-C", "--find-copies-harder", "-U0", "-U1", "--no-prefix", "-W", "--text"]), max_size=3
+        st.sampled_from(["-M", "-C", "--find-copies-harder", "-U0", "-U1", "--no-prefix", "-W", "--text"]),
+        max_size=3,
     ),
 )
 @settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck))
@@ -84,7 +95,7 @@ def test_offset_carries_over_to_the_next_hunk():
 
 
 def test_two_places_that_fit_are_refused():
-    with pytest.raises(DiffError, match="Hunk 1 of x.py"):
+    with pytest.raises(DiffError, match=r"Hunk 1 of x\.py"):
         applied({"x.py": b"0\n" + b"a\nb\nc\n" * 2 + b"z\n"}, PLAIN + b"@@ -6,3 +6,3 @@\n a\n-b\n+B\n c\n")
 
 
@@ -162,15 +173,55 @@ def test_content_that_a_diff_does_not_tell_is_named():
     edit = apply(
         parse(
             b"diff --git a/x.png b/x.png\nindex 1..2 100644\nBinary files a/x.png and b/x.png differ\n"
-            b"diff --git a/link b/link\nnew file mode 120000\n--- /dev/null\n+++ b/link\n@@ -0,0 +1 @@\n+/etc\n"
+            b"diff --git a/link b/link\nnew file mode 120000\n"
+            b"--- /dev/null\n+++ b/link\n@@ -0,0 +1 @@\n+/etc\n"
             b"\\ No newline at end of file\n"
         ),
         {"x.png": b"\0"}.get,
     )
     assert edit.unread == ("x.png", "link")
-    assert edit.contents == {"x.png": b"\0"}
+    assert edit.contents == {}
 
 
 def test_mode_change_alone_keeps_content():
     edit = apply(parse(b"diff --git a/x b/x\nold mode 100644\nnew mode 100755\n"), {"x": b"1\n"}.get)
     assert edit.contents == {"x": b"1\n"}
+
+
+def test_submodules_are_named_and_left_alone():
+    text = (
+        b"diff --git a/lib b/lib\nindex 1111111..2222222 160000\n--- a/lib\n+++ b/lib\n"
+        b"@@ -1 +1 @@\n-Subproject commit 1\n+Subproject commit 2\n"
+    )
+    assert apply(parse(text), {}.get) == ({}, ("lib",))
+
+
+def test_added_and_taken_away_again_is_nothing():
+    text = b"--- /dev/null\n+++ b/x\n@@ -0,0 +1 @@\n+b\n--- a/x\n+++ /dev/null\n@@ -1 +0,0 @@\n-b\n"
+    assert apply(parse(text), {}.get) == ({}, ())
+
+
+def test_a_tree_is_made_in_the_mirror(tmp_path: Path):
+    work, quoted = tmp_path / "work", "é\t.py"
+    diff = git_diff_of_commit(
+        work, {"a.py": b"1\n", quoted: b"x = 1\n"}, {"b/c.py": b"1\n", quoted: b"x = 2\n"}
+    )
+    mirror = Mirror.refresh(work, tmp_path / "mirror.git")
+    tree = mirror.head().tree
+    done = patch_tree(mirror, tree, diff)
+    after = {entry.path: mirror.blob(entry.blob) for entry in mirror.files(done.tree)}
+    assert after == {"b/c.py": b"1\n", "é%09.py": b"x = 2\n"}
+    assert done.paths == ("a.py", "b/c.py", "é%09.py")
+    assert patch_tree(mirror, tree, b"").tree == tree
+
+
+def git_diff_of_commit(root: Path, before: Files, after: Files) -> bytes:
+    root.mkdir()
+    diff = git_diff(root, before, after)
+    git(root, "reset", "-q")
+    for path in after:
+        (root / path).unlink()
+    write(root, before)
+    git(root, "add", "-A", "-f")
+    git(root, "commit", "-q", "-m", "before")
+    return diff
