@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator, Mapping
-from typing import NamedTuple
+from typing import NamedTuple, TypeAlias
 
 from graph.errors import CorruptError, InputError, NotFoundError, RepositoryError
 from graph.ingest.paths import component_bytes, component_text, is_tame
@@ -18,6 +18,7 @@ FOLDER, FILE, EXECUTABLE, SYMLINK, SUBMODULE = 0o040000, 0o100644, 0o100755, 0o1
 MAX_ENTRIES = 3_000_000
 """Entries of one tree that are followed: a few crafted objects can spell a tree without end."""
 MAX_DEPTH = 1_000
+MAX_EDIT_DEPTH = 200
 
 _ENTRY = re.compile(rb"([0-7]{5,6}) ([^\0]*)\0(.{20})", re.DOTALL)
 
@@ -25,6 +26,8 @@ Row = tuple[int, bytes]
 """Mode and 20-byte id."""
 Folder = dict[bytes, Row]
 """Entries of one tree object, by name."""
+Edits: TypeAlias = "dict[bytes, bytes | Edits | None]"
+"""What becomes of names of a folder: new content, edits below it, or nothing (it goes)."""
 Load = Callable[[bytes], Folder]
 """Reads the tree object of a 20-byte id."""
 
@@ -144,73 +147,68 @@ class Editor:
         InputError
             A path leads outside or into `.git`, or through a file.
         """
-        nested: dict[bytes, object] = {}
         for path in edits:
             _check_path(path)
-        # Files go first: a file may make place for a folder of its name.
-        for path, data in sorted(edits.items(), key=lambda item: item[1] is not None):
-            _nest(nested, path, data)
-        return self._apply(root, nested, "") or self._write("tree", b"")
+        # What goes, goes first: a file may make place for a folder of its name, or the other way.
+        for part in (
+            {path: data for path, data in edits.items() if data is None},
+            {path: data for path, data in edits.items() if data is not None},
+        ):
+            if part:
+                root = self._apply(root, _nest(part), "") or self._write("tree", b"")
+        return root
 
-    def _apply(self, tree: bytes | None, edits: dict[bytes, object], prefix: str) -> bytes | None:
+    def _apply(self, tree: bytes | None, edits: Edits, prefix: str) -> bytes | None:
+        """The id of a folder with the edits made; None where nothing is left in it."""
         folder = dict(self._load(tree)) if tree else {}
         for name, edit in edits.items():
             row = folder.get(name)
             path = prefix + component_text(name)
             if isinstance(edit, dict):
-                self._descend(folder, name, edit, path)
+                if row and kind_of(row[0]) != FOLDER:
+                    raise InputError(f"{path} is a file, not a folder.", "Check the diff's base revision.")
+                ident = self._apply(row[1] if row else None, edit, path + "/")
+                folder.pop(name, None)
+                if ident:
+                    folder[name] = (FOLDER, ident)
             elif edit is None:
                 if row is None or kind_of(row[0]) == FOLDER:
-                    raise _nothing(path)
+                    message = f"There is no file {path} to delete."
+                    raise NotFoundError(message, "Check the diff's base revision.")
                 del folder[name]
-            elif isinstance(edit, bytes):
+            else:
                 if row and kind_of(row[0]) == FOLDER:
                     raise InputError(f"{path} is a folder, not a file.", "Check the diff's base revision.")
                 mode = row[0] if row and kind_of(row[0]) == FILE else FILE
                 folder[name] = (mode, self._write("blob", edit))
         return self._write("tree", format_tree(folder)) if folder else None
 
-    def _descend(self, folder: Folder, name: bytes, edits: dict[bytes, object], path: str) -> None:
-        row = folder.get(name)
-        if _ITSELF in edits:
-            if row is None or kind_of(row[0]) == FOLDER:
-                raise _nothing(path)
-            row = None
-        elif row and kind_of(row[0]) != FOLDER:
-            raise InputError(f"{path} is a file, not a folder.", "Check the diff's base revision.")
-        inner = {key: value for key, value in edits.items() if key != _ITSELF}
-        ident = self._apply(row[1] if row else None, inner, path + "/")
-        folder.pop(name, None)
-        if ident:
-            folder[name] = (FOLDER, ident)
 
-
-def _nothing(path: str) -> NotFoundError:
-    return NotFoundError(f"There is no file {path} to delete.", "Check the diff's base revision.")
-
-
-_ITSELF = b"/"
-"""Marks, among the edits below a folder, that the file of the folder's name goes."""
-
-
-def _nest(nested: dict[bytes, object], path: str, data: bytes | None) -> None:
-    *folders, name = (component_bytes(part) for part in path.split("/"))
-    place = nested
-    for part in folders:
-        inner = place.setdefault(part, {})
-        if inner is None:
-            inner = place[part] = {_ITSELF: None}
-        if not isinstance(inner, dict):
-            raise InputError(f"{path} lies below another file of the same change.", "Check the diff.")
-        place = inner
-    if isinstance(place.get(name), dict):
-        raise InputError(f"{path} is a file and a folder in the same change.", "Check the diff.")
-    place[name] = data
+def _nest(edits: Mapping[str, bytes | None]) -> Edits:
+    """Edits by path to edits by component."""
+    nested: Edits = {}
+    for path, data in edits.items():
+        *folders, name = (component_bytes(part) for part in path.split("/"))
+        place = nested
+        for part in folders:
+            inner = place.setdefault(part, {})
+            if not isinstance(inner, dict):
+                raise InputError(f"{path} lies below another file of the same change.", "Check the diff.")
+            place = inner
+        if name in place:
+            raise InputError(f"{path} is a file and a folder in the same change.", "Check the diff.")
+        place[name] = data
+    return nested
 
 
 def _check_path(path: str) -> None:
     parts = path.split("/")
-    if not path or any(p in ("", ".", "..") for p in parts) or not is_tame(path):
+    if (
+        not path
+        or len(parts) > MAX_EDIT_DEPTH
+        or any(p in ("", ".", "..") for p in parts)
+        or not is_tame(path)
+    ):
         raise InputError(
             f"{path!r} does not lie below the repository's root.", "Check the names in the diff."
         )
