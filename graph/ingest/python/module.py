@@ -1,0 +1,148 @@
+"""The record of one Python file: definitions, and what its code does with which names.
+
+Everything here is plain data for `msgspec.msgpack`: it is cached by the content digest of the file,
+so a record does not know its path.
+
+A *chain* is the text of a dotted expression in postfix notation: a root name, then any of `.name`
+(attribute), `()` (result of a call), `[]` (an item or element), `@` (an instance of: what an annotation
+says). `|` separates alternatives. The root `?` is an expression that no name stands for, and `%str` an
+instance of a builtin type. `Site`s are as in records.py.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import msgspec
+
+from graph.ingest.python.records import Definition
+from graph.ingest.python.traits import FrameworkRecord
+
+READ, WRITE, CALL, HANDED, DECORATOR, MUTATE, DEFINE = range(7)
+"""Kinds of `Use`: HANDED is a read whose value is passed on or stored, MUTATE an assignment to an item
+(`x[k] = v`, chain `x`), DEFINE a nested definition (chain `#place`)."""
+
+DEFINED, IMPORTED, VALUE, PARAMETER, NARROWED, OPAQUE = range(6)
+"""Kinds of `Binding`."""
+
+STATIC, CLASSMETHOD, PROPERTY, SETTER, DELETER, OVERLOAD, ASYNC, GENERATOR, WRAPPED = (1 << n for n in range(9))
+"""Flags of a `Function`; WRAPPED: a decorator stands on it that may change what a call returns."""
+
+
+class Use(NamedTuple):
+    """One thing that code does with the object a chain stands for."""
+
+    kind: int
+    chain: str
+    line: int
+    column: int
+    end_line: int
+    end_column: int
+    ends: tuple[int, ...] = ()
+    """(line, column) of the end of each attribute's receiver, last first, where the expression is not
+    written in one piece on one line; otherwise it follows from `end_column`."""
+
+
+class Block(msgspec.Struct, array_like=True):
+    """Uses of one owner (who depends on them) seen from one scope (where names are looked up)."""
+
+    owner: int
+    scope: int
+    script: bool
+    """Runs only when the file is started as a script."""
+    uses: list[Use]
+
+
+class Binding(NamedTuple):
+    """What a name may be bound to in a scope.
+
+    `place` is the definition for DEFINED, the place in `Uses.imports` for IMPORTED, the scope in which
+    `chain` is to be read for VALUE; `conditional` where the statement may not run.
+    """
+
+    kind: int
+    chain: str
+    place: int
+    conditional: bool = False
+
+
+class Scope(msgspec.Struct, array_like=True):
+    """A namespace: module, class or function (their places in the definitions)."""
+
+    place: int
+    parent: int
+    names: dict[str, list[Binding]]
+    symbols: dict[str, int]
+    """Constants and attributes: name to definition. For a class those of instances too."""
+    outside: dict[str, bool]
+    """Names declared `global` (True) or `nonlocal` (False)."""
+
+
+class Import(NamedTuple):
+    """`import module` (name empty), `from module import name` or `*`."""
+
+    scope: int
+    line: int
+    level: int
+    module: str
+    name: str
+    alias: str
+    typing_only: bool
+    conditional: bool
+    column: int = 0
+    end_line: int = 0
+    end_column: int = 0
+
+
+class Function(msgspec.Struct, array_like=True):
+    """What is written at a function beside its body."""
+
+    place: int
+    flags: int
+    parameters: list[str]
+    """Names in order; `*` and `**` stand before those that collect."""
+    returns: str
+    """Chain of the annotated result; empty where there is none."""
+    results: list[str]
+    """Chains that are returned (or yielded, for a generator)."""
+
+
+class ClassRecord(msgspec.Struct, array_like=True):
+    """What is written at a class beside its body."""
+
+    place: int
+    bases: list[str]
+    metaclass: str
+
+
+class Uses(msgspec.Struct, array_like=True):
+    """What the code of a file does with names."""
+
+    blocks: list[Block]
+    scopes: list[Scope]
+    imports: list[Import]
+    functions: list[Function]
+    classes: list[ClassRecord]
+    exported: list[str] | None
+    """`__all__` where it is written as literals; None without one."""
+    exported_from: list[str]
+    """Modules whose `__all__` is added to it, as chains."""
+
+
+class Fault(msgspec.Struct, array_like=True):
+    """Why a file could not be read; `line` is 0 where no line is to blame."""
+
+    code: str
+    message: str
+    hint: str
+    line: int
+
+
+class ModuleRecord(msgspec.Struct, array_like=True):
+    """A Python file. Without a tree (see `diagnosis`) only the module itself is defined."""
+
+    definitions: list[Definition]
+    uses: Uses
+    frameworks: FrameworkRecord | None
+    diagnosis: Fault | None
+    lines: int
