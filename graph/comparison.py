@@ -20,7 +20,7 @@ from graph.adjacency import Dependencies, dependencies, overriding
 from graph.assembly import EDGE_CODE, NODE_CODE
 from graph.incidence import Incidence
 from graph.ingest.git import FileChange
-from graph.overlay import Version, align
+from graph.overlay import Version, align, among
 from graph.schema import DEFAULT_TIER, EdgeKind, NodeKind, Sort
 
 Ints = NDArray[np.int32]
@@ -343,7 +343,7 @@ class _Pairs(NamedTuple):
 
     def only(self, other: _Pairs) -> Longs:
         """Places of pairs that the other side lacks."""
-        return np.flatnonzero(~np.isin(self.codes, other.codes))
+        return np.flatnonzero(~among(self.codes, other.codes))
 
 
 def _pairs(side: Incidence, ids: Ints | None, size: int) -> _Pairs:
