@@ -8,9 +8,10 @@ virtual are not reached through it.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum, unique
-from typing import Protocol
+from heapq import heappop, heappush
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -71,6 +72,7 @@ class Adjacency:
     node: Ints
     edge: Ints
     dispatch: Ints
+    _hubs: dict[tuple[int, int], NDArray[np.bool_] | None] = field(default_factory=dict, repr=False)
 
     @property
     def size(self) -> int:
@@ -83,12 +85,21 @@ class Adjacency:
         ends = self.ptr[tier + 1 :: WIDTH]
         return ends - starts
 
+    def hubs(self, tier: int, limit: int) -> NDArray[np.bool_] | None:
+        """Which nodes have more than `limit` entries up to a tier; None where none has."""
+        known = (tier, limit)
+        if known not in self._hubs:
+            over = self.counts(tier) > limit
+            self._hubs[known] = over if over.any() else None
+        return self._hubs[known]
 
-def spread(starts: Places, counts: Places) -> Places:
+
+def spread(starts: NDArray[np.integer[Any]], counts: NDArray[np.integer[Any]]) -> Places:
     """The places `starts[i], starts[i] + 1, ...` of ragged rows, `counts[i]` of each, in order."""
     ends = np.cumsum(counts)
     total = int(ends[-1]) if len(ends) else 0
-    return np.repeat(starts - ends + counts, counts) + np.arange(total)
+    before: Places = starts + (counts - ends)
+    return np.repeat(before, counts) + np.arange(total, dtype=np.int64)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -162,26 +173,33 @@ class Overriding:
     edge: Ints
     tier: NDArray[np.uint8]
 
-    def chain(self, method: int, base: int) -> list[int]:
-        """The fewest Overrides that lead from a method to one that it stands in for; their ids.
+    def chain(self, method: int, base: int) -> list[tuple[int, int, int, int]]:
+        """The Overrides that lead from a method to one that it stands in for: surest, then fewest.
 
-        Empty where there is no such chain.
+        Rows of (method, base, hyperedge, rank of the tier); empty where there is no such chain.
         """
-        came: dict[int, tuple[int, int]] = {method: (-1, -1)}
-        queue = [method]
-        for at in queue:
+        came: dict[int, tuple[int, int, int, int]] = {}
+        done: set[int] = set()
+        heap: list[tuple[int, int, int, tuple[int, int, int, int] | None]] = [(0, 0, method, None)]
+        while heap:
+            worst, length, at, row = heappop(heap)
+            if at in done:
+                continue
+            done.add(at)
+            if row is not None:
+                came[at] = row
+            if at == base:
+                break
             first, last = np.searchsorted(self.method, [at, at + 1]).tolist()
             for place in range(first, last):
-                upper = int(self.base[place])
-                if upper not in came:
-                    came[upper] = (at, int(self.edge[place]))
-                    queue.append(upper)
-        edges: list[int] = []
-        at = base if base in came else method
-        while at != method:
-            at, edge = came[at]
-            edges.append(edge)
-        return edges[::-1]
+                upper, tier = int(self.base[place]), max(int(self.tier[place]), _HIERARCHY)
+                step = (at, upper, int(self.edge[place]), tier)
+                heappush(heap, (max(worst, tier), length + 1, upper, step))
+        rows: list[tuple[int, int, int, int]] = []
+        while base in came:
+            rows.append(came[base])
+            base = came[base][0]
+        return rows[::-1]
 
     def closure(self) -> tuple[Ints, Ints, NDArray[np.uint8]]:
         """(method, ancestor, tier) for every ancestor of every method; the surest chain counts.

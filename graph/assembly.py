@@ -7,9 +7,9 @@ remain run over nodes and hyperedges, not over members.
 from __future__ import annotations
 
 import string
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from hashlib import blake2b
-from itertools import chain, compress, count
+from itertools import chain, compress
 from operator import attrgetter, itemgetter
 from typing import Any, TypeAlias
 from zlib import crc32
@@ -31,7 +31,7 @@ ROLES: tuple[str, ...] = tuple(
 NODE_CODE = {kind: code for code, kind in enumerate(NodeKind)}
 EDGE_CODE = {kind: code for code, kind in enumerate(EdgeKind)}
 ROLE_CODE = {role: code for code, role in enumerate(ROLES)}
-SORT_CODE = {sort.value: code for code, sort in enumerate(Sort)}
+SORT_CODE: dict[object, int] = {sort.value: code for code, sort in enumerate(Sort)}
 NONE = 255
 """Code of "says nothing" in columns of one byte."""
 
@@ -41,6 +41,7 @@ Columns: TypeAlias = dict[str, Any]
 _HEX = frozenset(string.hexdigits.lower())
 _pack = msgspec.msgpack.Encoder().encode
 _SYMBOL_PROPS = ("name", "path", "qualname", "sort")
+_FIRST = itemgetter(0)
 
 
 def assemble(
@@ -64,15 +65,16 @@ def assemble(
     nodes, edges, runs = _sorted_facts(facts, births, head)
     edges, runs, digests = _distinct(edges, runs)
     ids = _Ids(previous)
-    columns = _node_columns(nodes, ids)
+    described = _Nodes(nodes, ids)
     members = list(chain.from_iterable(map(attrgetter("members"), edges)))
-    columns |= _member_columns(edges, members, ids)
+    columns = _member_columns(edges, members, ids)
     columns |= _edge_columns(edges, scope, ids)
+    rests = columns.pop("rests")
     columns["digests"] = digests
     columns["edge_from"] = np.array(runs, np.int32).reshape(len(edges))
     odd = _contains_columns(columns, members, len(ids.keys))
-    columns["edge_rest"] = _edge_rests(edges, columns, odd, members)
-    return columns | _closed_nodes(columns, ids)
+    columns["edge_rest"] = _edge_rests(edges, columns, rests, odd, members)
+    return columns | described.columns(len(ids.keys)) | _key_columns(ids)
 
 
 def _sorted_facts(
@@ -137,26 +139,44 @@ class _Ids:
         return at
 
 
-def _node_columns(nodes: list[Node], ids: _Ids) -> Columns:
-    """What nodes say of themselves, by id: name, path, sort and the rest of their properties."""
-    names: dict[int, str] = {}
-    paths: dict[int, str] = {}
-    sorts: dict[int, int] = {}
-    rests: dict[int, bytes] = {}
-    codes = NODE_CODE
-    for node in nodes:
-        at = ids.take(codes[node.kind], node.key)
-        props = dict(node.props)
-        name, path = props.get("name"), props.get("path")
-        if name is not None:
-            names[at] = str(name)
-        if path is not None:
-            paths[at] = str(path)
-        if "sort" in props:
-            sorts[at] = SORT_CODE.get(str(props["sort"]), NONE)
-        if tuple(props) != _SYMBOL_PROPS and props:
-            rests[at] = _packed(node.props)
-    return {"names": names, "paths": paths, "sort": sorts, "node_rest": rests}
+class _Nodes:
+    """What nodes say of themselves: places of distinct names and paths, sorts, and the rest."""
+
+    def __init__(self, nodes: list[Node], ids: _Ids) -> None:
+        self.names: dict[str, int] = {}
+        self.paths: dict[str, int] = {}
+        self.rows: list[tuple[int, int, int, int]] = []
+        self.rests: dict[int, bytes] = {}
+        for node in nodes:
+            at = ids.take(NODE_CODE[node.kind], node.key)
+            props = node.props
+            if len(props) == 4 and tuple(map(_FIRST, props)) == _SYMBOL_PROPS:
+                (_, name), (_, path), _, (_, sort) = props
+                self._add(at, name, path, sort)
+            elif props:
+                said = dict(props)
+                self._add(at, said.get("name"), said.get("path"), said.get("sort"))
+                self.rests[at] = _packed(props)
+
+    def _add(self, at: int, name: Value | None, path: Value | None, sort: Value | None) -> None:
+        names, paths = self.names, self.paths
+        name_at = -1 if name is None else names.setdefault(str(name), len(names))
+        path_at = -1 if path is None else paths.setdefault(str(path), len(paths))
+        self.rows.append((at, name_at, path_at, SORT_CODE.get(sort, NONE)))
+
+    def columns(self, size: int) -> Columns:
+        rows = np.array(self.rows, np.int32).reshape(-1, 4)
+        name_id, path_id = np.full(size, -1, np.int32), np.full(size, -1, np.int32)
+        sort = np.full(size, NONE, np.uint8)
+        name_id[rows[:, 0]], path_id[rows[:, 0]], sort[rows[:, 0]] = rows[:, 1], rows[:, 2], rows[:, 3]
+        return {
+            "names": Strings.of(list(self.names)),
+            "name_id": name_id,
+            "paths": Strings.of(list(self.paths)),
+            "path_id": path_id,
+            "sort": sort,
+            "node_rest": Strings.of_bytes([self.rests.get(at, b"") for at in range(size)]),
+        }
 
 
 def _packed(value: object) -> bytes:
@@ -218,25 +238,33 @@ def _edge_columns(edges: list[Hyperedge], scope: Scope, ids: _Ids) -> Columns:
 
 
 def _edge_props(edges: list[Hyperedge]) -> Columns:
-    """The properties that kernels and proofs read: virtual, count, and the lines of the sites."""
+    """The properties that kernels and proofs read: virtual, count, and the lines of the sites.
+
+    `rests` are the properties that these columns do not give back, by hyperedge.
+    """
     size = len(edges)
     virtual, counts = np.zeros(size, np.bool_), np.zeros(size, np.int32)
     lines: list[int] = []
     sizes = np.zeros(size + 1, np.int64)
+    rests: dict[int, list[tuple[str, Value]]] = {}
     for at, edge in enumerate(edges):
-        for name, value in edge.props:
-            if name == "lines" and type(value) is tuple:
+        for pair in edge.props:
+            name, value = pair
+            if name == "lines" and type(value) is tuple and value:
                 lines.extend(value)  # type: ignore[arg-type]
                 sizes[at + 1] = len(value)
-            elif name == "virtual":
-                virtual[at] = bool(value)
-            elif name == "count":
-                counts[at] = int(value)  # type: ignore[arg-type]
+            elif name == "virtual" and value is True:
+                virtual[at] = True
+            else:
+                rests.setdefault(at, []).append(pair)
+                if name == "count":
+                    counts[at] = int(value)  # type: ignore[arg-type]
     return {
         "virtual": virtual,
         "count": counts,
         "line_ptr": np.cumsum(sizes),
         "lines": np.array(lines, np.int32).reshape(len(lines)),
+        "rests": rests,
     }
 
 
@@ -282,9 +310,13 @@ def _hashed(text: str) -> str:
 
 
 def _edge_rests(
-    edges: list[Hyperedge], columns: Columns, odd: list[int], members: list[Member]
+    edges: list[Hyperedge],
+    columns: Columns,
+    props: dict[int, list[tuple[str, Value]]],
+    odd: list[int],
+    members: list[Member],
 ) -> Strings:
-    """What no column holds of a hyperedge, packed: (properties, odd members, source, source digest).
+    """What no column holds of a hyperedge, packed: (properties, odd members, source).
 
     Empty for almost all: only what differs from what the columns give back is written.
     """
@@ -292,56 +324,23 @@ def _edge_rests(
     owners = (np.searchsorted(columns["member_ptr"], odd, side="right") - 1).tolist()
     for at, edge in zip(odd, owners, strict=True):
         strange.setdefault(edge, []).append((at - int(columns["member_ptr"][edge]), *members[at][3:]))
-    placed = (columns["source"] >= 0).tolist()
-    rests = []
-    for at, edge in enumerate(edges):
-        props = [pair for pair in edge.props if not _in_columns(*pair)]
-        source = "" if placed[at] else edge.provenance.source
-        if props or source or at in strange:
-            rests.append(_packed((props, strange.get(at, []), source)))
-        else:
-            rests.append(b"")
+    lost = {at: edges[at].provenance.source for at in np.flatnonzero(columns["source"] < 0).tolist()}
+    rests = [b""] * len(edges)
+    for at in {*props, *strange, *(at for at, source in lost.items() if source)}:
+        rests[at] = _packed((props.get(at, []), strange.get(at, []), lost.get(at, "")))
     return Strings.of_bytes(rests)
 
 
-def _in_columns(name: str, value: Value) -> bool:
-    return (name == "lines" and type(value) is tuple and bool(value)) or (name == "virtual" and value is True)
-
-
-def _closed_nodes(columns: Columns, ids: _Ids) -> Columns:
-    """Node columns at their final length, and the sorted hashes that `find` searches."""
+def _key_columns(ids: _Ids) -> Columns:
+    """Keys, kinds, who is alive, and the sorted hashes that `find` searches."""
     size = len(ids.keys)
-    numbers: Callable[[str, int], NDArray[np.uint8]] = lambda name, fill: _spread(columns[name], size, fill)  # noqa: E731
     raws = [key.encode("utf-8", "surrogatepass") for key in ids.keys]
     hashes = np.fromiter(map(crc32, raws, ids.kinds), np.uint32, size)
     order = np.argsort(hashes, kind="stable").astype(np.int32)
-    names, name_id = _interned(columns["names"], size)
-    paths, path_id = _interned(columns["paths"], size)
-    rests: dict[int, bytes] = columns["node_rest"]
     return {
         "keys": Strings.of_bytes(raws),
         "node_kind": np.array(ids.kinds, np.uint8).reshape(size),
         "alive": np.frombuffer(bytes(ids.alive), np.bool_),
-        "sort": numbers("sort", NONE),
-        "names": names,
-        "name_id": name_id,
-        "paths": paths,
-        "path_id": path_id,
-        "node_rest": Strings.of_bytes([rests.get(at, b"") for at in range(size)]),
         "hash_value": hashes[order],
         "hash_node": order,
     }
-
-
-def _spread(values: dict[int, int], size: int, fill: int) -> NDArray[np.uint8]:
-    column = np.full(size, fill, np.uint8)
-    column[list(values.keys())] = list(values.values())
-    return column
-
-
-def _interned(values: dict[int, str], size: int) -> tuple[Strings, NDArray[np.int32]]:
-    """Distinct texts, and for each node the place of its own; -1 where it has none."""
-    places = dict(zip(sorted(set(values.values())), count(), strict=False))
-    column = np.full(size, -1, np.int32)
-    column[list(values.keys())] = [places[text] for text in values.values()]
-    return Strings.of(list(places)), column

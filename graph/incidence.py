@@ -109,6 +109,7 @@ class Incidence:
     lines: Ints
     _adjacency: tuple[Adjacency, Adjacency] | None = field(default=None, repr=False)
     _overriding: Overriding | None = field(default=None, repr=False)
+    _unresolved: Ints | None = field(default=None, repr=False)
 
     @classmethod
     def build(
@@ -304,3 +305,12 @@ class Incidence:
         if self._overriding is None:
             self._overriding = overriding(self)
         return self._overriding
+
+    def unresolved(self) -> Ints:
+        """References that could not be followed, counted by the symbol that makes them: int32[n]."""
+        if self._unresolved is None:
+            edges = self.edges_of(EdgeKind.UNRESOLVED)
+            symbols = self.member_node[self.member_ptr[edges]]
+            counts = np.bincount(symbols, weights=self.count[edges], minlength=self.node_count)
+            self._unresolved = counts.astype(np.int32)
+        return self._unresolved

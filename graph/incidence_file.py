@@ -34,6 +34,7 @@ from graph.strings import Strings
 MAGIC = b"MAESTROI"
 VERSION = 1
 _PREFIX = struct.Struct("<8sIII")
+ADJACENT = ("ptr", "node", "edge", "dispatch")
 _ALIGN = 64
 _HINT = "Maestro rebuilds it from the store; `maestro index` does so at once."
 
@@ -156,7 +157,7 @@ def _arrays_of(incidence: Incidence) -> dict[str, NDArray[Any]]:
             arrays[field.name] = value
     for direction in Direction:
         adjacency = incidence.adjacency(direction)
-        for name in ("ptr", "node", "edge", "dispatch"):
+        for name in ADJACENT:
             arrays[f"{direction}.{name}"] = getattr(adjacency, name)
     return arrays
 
@@ -188,7 +189,12 @@ def _incidence(header: dict[str, Any], mapped: mmap.mmap, start: int) -> Inciden
         elif field.name in arrays:
             columns[field.name] = arrays[field.name]
     up, down = (
-        Adjacency(*(arrays[f"{direction}.{name}"] for name in ("ptr", "node", "edge", "dispatch")))
+        Adjacency(
+            arrays[f"{direction}.ptr"],
+            arrays[f"{direction}.node"],
+            arrays[f"{direction}.edge"],
+            arrays[f"{direction}.dispatch"],
+        )
         for direction in Direction
     )
     return Incidence(
