@@ -55,14 +55,18 @@ class Record(msgspec.Struct, frozen=True, array_like=True):
     renames: tuple[tuple[str, str, int], ...]
     """Old path, new path, similarity in percent."""
     touched: int
+    cut: bool
+    """Whether it stood at the end of a shallow clone: neither parents nor files are known then."""
 
 
 class Log(msgspec.Struct):
-    """The commits read so far, by id, and the last pass: its commit, its end, its `.mailmap` (blob id)."""
+    """The commits read so far, by id, and the last pass: its commit, whether that
+    was all, the `.mailmap` (blob id) and where a shallow clone ended."""
 
     head: str = ""
     complete: bool = False
     mailmap: str = ""
+    boundary: tuple[str, ...] = ()
     records: dict[str, Record] = msgspec.field(default_factory=dict)
 
 
@@ -113,7 +117,8 @@ def read_history(
     """
     log = _read_log(mirror.directory / _LOG)
     mailmap = _mailmap(mirror, commit)
-    if mailmap != log.mailmap or since not in log.records:
+    boundary = tuple(sorted(mirror.boundary))
+    if (mailmap, boundary) != (log.mailmap, log.boundary) or since not in log.records:
         since = None
     if since == commit == log.head:
         known = len(log.records)
@@ -125,6 +130,7 @@ def read_history(
         since = None
     old = _reachable(log.records, since)
     log.head, log.complete, log.mailmap = commit, not passed.stopped, mailmap
+    log.boundary = boundary
     log.records = {ident: log.records[ident] for ident in order}
     _write_log(mirror.directory / _LOG, log)
     directory = Directory(scope, mirror.blob(mailmap) if mailmap else b"")
@@ -177,7 +183,7 @@ class _Pass:
         if ident in self.reached:
             return
         entry = self._records.get(ident)
-        if entry is None:
+        if entry is None or entry.cut != (ident in self._mirror.boundary):
             if below or (self.reached and time.monotonic() > self._deadline):
                 self.stopped = self.stopped or "budget"
                 return
@@ -208,16 +214,19 @@ def _reachable(records: dict[str, Record], start: str | None) -> set[str]:
 
 def _read_record(mirror: Mirror, ident: str) -> Record:
     header, message = split_commit(mirror.raw_commit(ident))
-    parents = () if ident in mirror.boundary else commit_parents(header)
+    cut = ident in mirror.boundary
+    parents = () if cut else commit_parents(header)
     credit = read_credit(header, message)
     paths: tuple[str, ...] = ()
     moved: tuple[tuple[str, str, int], ...] = ()
     touched = 0
     # What a shallow clone's oldest commits changed is not known: they would seem to add everything.
-    if len(parents) < 2 and ident not in mirror.boundary:
+    if len(parents) < 2 and not cut:
         before = commit_tree(split_commit(mirror.raw_commit(parents[0]))[0]) if parents else None
         touched, paths, moved = _compare(mirror, before, commit_tree(header))
-    return Record(parents, credit.at, credit.authors, credit.reviewers, credit.subject, paths, moved, touched)
+    return Record(
+        parents, credit.at, credit.authors, credit.reviewers, credit.subject, paths, moved, touched, cut
+    )
 
 
 def _compare(

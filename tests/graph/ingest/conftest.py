@@ -68,9 +68,8 @@ class Sketch:
             known = ref and ref in self.repository.references
             parents = [str(self.repository.references[ref].target)] if known else []
         self.clock += 60
-        who = pygit2.Signature(*author, self.clock, 0)
         lines = [f"tree {tree or self.tree(self.files)}", *(f"parent {p}" for p in parents)]
-        signed = f"{who.name} <{who.email}> {self.clock} +0000"
+        signed = f"{author[0]} <{author[1]}> {self.clock} +0000"
         data = "\n".join([*lines, f"author {signed}", f"committer {signed}", "", message]).encode(
             "utf-8", "surrogateescape"
         )
