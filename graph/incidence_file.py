@@ -118,7 +118,7 @@ def _header(path: Path, mapped: mmap.mmap) -> tuple[dict[str, Any], int]:
     if version != VERSION:
         raise _corrupt(path, f"it is of format {version}, and this Maestro reads format {VERSION}")
     text = mapped[_PREFIX.size : _PREFIX.size + length]
-    if len(text) != length or crc32(text) != crc:
+    if len(text) != length or crc32(text) != crc or any(mapped[_PREFIX.size + length : _start(length)]):
         raise _corrupt(path, "its header does not fit its checksum")
     header: dict[str, Any] = json.loads(text)
     if header["schema"] != fingerprint():
