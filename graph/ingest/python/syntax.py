@@ -20,6 +20,7 @@ from graph.ingest.python.digests import EMPTY, seal
 from graph.ingest.python.module import Fault, ModuleRecord, Uses
 from graph.ingest.python.outline import Outline
 from graph.ingest.python.records import Definition
+from graph.ingest.python.uses import Visitor
 from graph.schema import Sort
 
 __all__ = ["SYNTAX_VERSION", "Fault", "ModuleRecord", "decode", "encode", "parse"]
@@ -116,7 +117,7 @@ def _record(tree: ast.Module, text: str) -> ModuleRecord:
     definitions = seal(outline, tree)
     if not text.isascii():
         definitions = [_in_characters(item, lines) for item in definitions]
-    uses = Uses([], [], [], [], [], None, [])
+    uses = Visitor(outline, lines, text.isascii()).run(tree)
     return ModuleRecord(definitions, uses, frameworks.collect(tree, definitions), None, len(lines))
 
 
