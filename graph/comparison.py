@@ -8,7 +8,7 @@ resolved otherwise than before.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum, unique
 from typing import NamedTuple
@@ -21,6 +21,7 @@ from graph.assembly import EDGE_CODE, NODE_CODE
 from graph.incidence import Incidence
 from graph.ingest.git import FileChange
 from graph.overlay import Version, align, among
+from graph.pairing import Shape, pair
 from graph.schema import DEFAULT_TIER, EdgeKind, NodeKind, Sort
 
 Ints = NDArray[np.int32]
@@ -39,6 +40,7 @@ class Reason(StrEnum):
     CLASS_BODY = "class body"
     VALUE = "value"
     IMPORT_TIME = "import-time code"
+    IMPORTS = "imports"
     ADDED = "added"
     DELETED = "deleted"
     RENAMED = "renamed"
@@ -49,6 +51,7 @@ class Reason(StrEnum):
 _CODE_REASON = {Sort.MODULE: Reason.IMPORT_TIME, Sort.CLASS: Reason.CLASS_BODY,
                 Sort.CONSTANT: Reason.VALUE, Sort.ATTRIBUTE: Reason.VALUE}  # fmt: skip
 _CODE, _SIGNATURE, _DECORATION, _DOCUMENTATION = range(4)
+"""Digests of a symbol. A module's signature are its imports, its decoration what runs in a script."""
 
 
 class Moved(NamedTuple):
@@ -138,19 +141,24 @@ class _Comparer:
         self.reasons: dict[int, list[Reason]] = defaultdict(list)
         self.others: dict[int, str] = {}
         self.shifts: dict[int, list[Moved]] = defaultdict(list)
+        self.unparsed: set[str] = set()
+        self.imports: list[int] = []
+        """Modules whose import statements differ."""
         self.quiet_symbols = 0
 
     def compare(self) -> Comparison:
-        unparsed = self.find_unparsed()
+        self.find_unparsed()
         self.compare_digests()
-        self.find_one_sided(unparsed)
+        self.find_one_sided()
         unsupported = self.find_unsupported()
         self.compare_dependencies()
+        self.compare_imports()
         loud = {self.path(node) for node, why in self.reasons.items() if why != [Reason.RESOLUTION]}
+        loud.update(self.path(node) for node in self.imports)
         quiet = []
         for change in self.changes:
             paths = {change.old_path, change.new_path} - {""}
-            if change.status in ("modified", "renamed") and not paths & (loud | unparsed | unsupported):
+            if change.status in ("modified", "renamed") and not paths & (loud | self.unparsed | unsupported):
                 quiet.append(change)
         return Comparison(
             starts=tuple(sorted(map(self.start, self.reasons))),
@@ -159,7 +167,7 @@ class _Comparer:
             quiet=tuple(c.new_path for c in quiet if c.status == "modified" or c.similarity < 100),
             quiet_symbols=self.quiet_symbols,
             unsupported=tuple(sorted(unsupported)),
-            unparsed=tuple(sorted(unparsed)),
+            unparsed=tuple(sorted(self.unparsed)),
         )
 
     def compare_digests(self) -> None:
@@ -173,25 +181,31 @@ class _Comparer:
         self.quiet_symbols = int((differs[:, _DOCUMENTATION] & ~runs).sum())
         for node, parts in zip(mine[runs].tolist(), differs[runs].tolist(), strict=True):
             sort = self.head.sort_of(node)
+            if self.path(node) in self.unparsed:
+                self.reasons[node].append(Reason.FILE)
+                continue
+            if sort is Sort.MODULE and not parts[_CODE]:
+                self.imports.append(node)
+                continue
             if parts[_CODE]:
                 self.reasons[node].append(_CODE_REASON.get(sort, Reason.BODY) if sort else Reason.BODY)
-            if parts[_SIGNATURE]:
+            if parts[_SIGNATURE] and sort is not Sort.MODULE:
                 self.reasons[node].append(Reason.BASES if sort is Sort.CLASS else Reason.SIGNATURE)
-            if parts[_DECORATION]:
+            if parts[_DECORATION] and sort is not Sort.MODULE:
                 self.reasons[node].append(Reason.DECORATORS)
 
-    def find_one_sided(self, unparsed: set[str]) -> None:
+    def find_one_sided(self) -> None:
         """Symbols of one side: added, deleted, or renamed where an equal one stands on the other."""
         added, deleted = (
             self.one_sided(self.in_head & ~self.in_base),
             self.one_sided(self.in_base & ~self.in_head),
         )
         for node in (*added, *deleted):
-            if self.path(node) in unparsed:
+            if self.path(node) in self.unparsed:
                 self.reasons[node].append(Reason.FILE)
         added = [node for node in added if node not in self.reasons]
         deleted = [node for node in deleted if node not in self.reasons]
-        for old, new in self.renames(deleted, added):
+        for old, new in pair(list(map(self.shape, deleted)), list(map(self.shape, added))):
             self.others[old], self.others[new] = self.key(new), self.key(old)
             self.reasons[old].append(Reason.RENAMED)
             self.reasons[new].append(Reason.RENAMED)
@@ -207,70 +221,24 @@ class _Comparer:
         nodes: list[int] = np.flatnonzero(chosen & (kinds == NODE_CODE[NodeKind.SYMBOL])).tolist()
         return nodes
 
-    def renames(self, deleted: list[int], added: list[int]) -> Iterator[tuple[int, int]]:
-        """Pairs with equal code and signature: of one file and enclosing symbol first, then of one
-        file, then of one qualified or bare name across files; elsewhere only where both are unique."""
-        contents = {node: content for nodes in (deleted, added) for node, content in self.contents(nodes)}
-        taken: set[int] = set()
-        ways = (
-            lambda node: (self.path(node), self.qualname(node).rpartition(".")[0]),
-            lambda node: (self.path(node),),
-            lambda node: (self.qualname(node),),
-            lambda node: (self.qualname(node).rpartition(".")[2],),
-            lambda node: (),
-        )
-        for way in ways:
-            groups: dict[object, tuple[list[int], list[int]]] = defaultdict(lambda: ([], []))
-            for side, nodes in enumerate((deleted, added)):
-                for node in nodes:
-                    if node not in taken and node in contents:
-                        groups[contents[node], way(node)][side].append(node)
-            for olds, news in groups.values():
-                if way is ways[-1] and not len(olds) == len(news) == 1:
-                    continue
-                for old, new in zip(olds, news, strict=False):
-                    taken.update((old, new))
-                    yield old, new
+    def shape(self, node: int) -> Shape:
+        side, at = self.side(node)
+        digest = side.digest[at, :8].tobytes()
+        return Shape(node, side.path(at), side.qualname(at), side.sort_of(at), digest)
 
-    def contents(self, nodes: list[int]) -> Iterator[tuple[int, object]]:
-        """What makes a symbol the same under another name; a class counts with all that it holds.
-
-        Modules have none: a file that moved is the mirror's to tell.
-        """
-        inside: dict[tuple[str, str], list[tuple[str, bytes]]] = defaultdict(list)
-        classes = []
-        for node in nodes:
-            side, at = self.side(node)
-            digest = side.digest[at, :8].tobytes()
-            sort = side.sort_of(at)
-            owner, _, name = self.qualname(node).rpartition(".")
-            inside[self.path(node), owner].append((name, digest))
-            if sort is Sort.CLASS:
-                classes.append((node, digest))
-            elif sort is not Sort.MODULE:
-                yield node, (sort, digest)
-        for node, digest in classes:
-            held = inside[self.path(node), self.qualname(node)]
-            yield node, (Sort.CLASS, digest, tuple(sorted(held)))
-
-    def find_unparsed(self) -> set[str]:
-        """Changed files that hold symbols on one side and a diagnosis without any on the other."""
-        found = set()
+    def find_unparsed(self) -> None:
+        """Changed files of which one side could not be read: what of them changed is not known."""
         for change in self.changes:
-            if change.status in ("added", "deleted"):
-                continue
             old, new = _state(self.base, change.old_path), _state(self.head, change.new_path)
-            if old != new and "diagnosed" in (old, new):
-                found.add(change.new_path)
-                found.add(change.old_path)
-        return found
+            if "diagnosed" in (old, new):
+                self.unparsed.update({change.new_path, change.old_path} - {""})
 
     def find_unsupported(self) -> set[str]:
         """Changed files without symbols on either side; their File starts where there is one."""
         found = set()
         for change in self.changes:
             states = _state(self.base, change.old_path), _state(self.head, change.new_path)
-            if "read" in states:
+            if "read" in states or "diagnosed" in states:
                 continue
             found.add(change.new_path or change.old_path)
             for side, path in ((self.base, change.old_path), (self.head, change.new_path)):
@@ -289,17 +257,40 @@ class _Comparer:
         old, new = _pairs(self.base, self.ids, self.size), _pairs(self.head, None, self.size)
         starts = np.zeros(self.size, np.bool_)
         starts[list(self.reasons)] = True
+        rewritten = np.zeros(self.size, np.bool_)
+        rewritten[self.imports] = True
         both = self.in_base & self.in_head
         for pairs, others, version in ((old, new, Version.BASE), (new, old, Version.HEAD)):
             alone = pairs.only(others)
             users, targets, kinds = pairs.users[alone], pairs.targets[alone], pairs.kinds[alone]
             open_ = both[users] & ~starts[users] & ~starts[targets]
+            # Where the import statements themselves differ, `compare_imports` judges what that runs.
+            open_ &= ~((kinds == EDGE_CODE[EdgeKind.IMPORTS]) & rewritten[users])
             for user, target, kind in zip(
                 users[open_].tolist(), targets[open_].tolist(), kinds[open_].tolist(), strict=True
             ):
                 self.shifts[user].append(Moved(_EDGE_KINDS[kind], self.key(target), version))
         for user in self.shifts:
             self.reasons[user].append(Reason.RESOLUTION)
+
+    def compare_imports(self) -> None:
+        """Modules whose import statements differ, where that runs other code than before.
+
+        An import alone does nothing for those who import the module, unless it brings in, or no
+        longer does, a module with statements that run for their effect.
+        """
+        if not self.imports:
+            return
+        old, new = _imported(self.base, self.ids), _imported(self.head, None)
+        for node in self.imports:
+            before, after = _closure(old, node), _closure(new, node)
+            if node not in self.reasons and any(map(self.acts, before ^ after)):
+                self.reasons[node].append(Reason.IMPORTS)
+
+    def acts(self, module: int) -> bool:
+        """Has a module statements that bind no name, and is it no start of its own?"""
+        side, at = self.side(module)
+        return module not in self.reasons and bool(side.digest[at, :4].any())
 
     def side(self, node: int) -> tuple[Incidence, int]:
         """The side that describes a node, the head first, and its id there."""
@@ -361,6 +352,28 @@ def _pairs(side: Incidence, ids: Ints | None, size: int) -> _Pairs:
     return _Pairs(users.astype(np.int64) * size + targets, users, targets, kinds)
 
 
+def _imported(side: Incidence, ids: Ints | None) -> dict[int, list[int]]:
+    """What each module imports, in ids of the union."""
+    found: dict[int, list[int]] = defaultdict(list)
+    for edge in side.edges_of(EdgeKind.IMPORTS).tolist():
+        for importer in side.in_role(edge, "importer"):
+            for imported in side.in_role(edge, "imported"):
+                pair = (importer, imported) if ids is None else (int(ids[importer]), int(ids[imported]))
+                found[pair[0]].append(pair[1])
+    return found
+
+
+def _closure(imported: Mapping[int, list[int]], module: int) -> set[int]:
+    """All that a module's import brings in."""
+    seen, waiting = {module}, [module]
+    while waiting:
+        for other in imported.get(waiting.pop(), ()):
+            if other not in seen:
+                seen.add(other)
+                waiting.append(other)
+    return seen
+
+
 def _moved_nodes(base: Incidence, head: Incidence, changes: Iterable[FileChange]) -> dict[int, int]:
     """Nodes of renamed files that stand in the new file under the same name, kind and ordinal."""
     renamed = {c.old_path: c.new_path for c in changes if c.status == "renamed"}
@@ -376,13 +389,14 @@ def _moved_nodes(base: Incidence, head: Incidence, changes: Iterable[FileChange]
 
 
 def _state(side: Incidence, path: str) -> str:
-    """What a side knows of a file: "read", "diagnosed" or nothing."""
+    """What a side knows of a file: "read", "diagnosed" (not one symbol but the module) or nothing."""
     node = side.find(NodeKind.FILE, side.scope.file(path)) if path else -1
     if node < 0:
         return ""
-    if bool((side.file == node).any()):
+    if int((side.file == node).sum()) > 1:
         return "read"
-    told = side.edge_kind[
-        np.searchsorted(side.member_ptr, np.flatnonzero(side.member_node == node), "right") - 1
-    ]
-    return "diagnosed" if bool((told == EDGE_CODE[EdgeKind.DIAGNOSED]).any()) else ""
+    holders = np.searchsorted(side.member_ptr, np.flatnonzero(side.member_node == node), "right") - 1
+    kinds = {side.edge_kind_of(edge) for edge in holders.tolist()}
+    if EdgeKind.DIAGNOSED in kinds:
+        return "diagnosed"
+    return "read" if EdgeKind.CONTAINS in kinds else ""
