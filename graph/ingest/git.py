@@ -253,10 +253,12 @@ class Mirror:
     def files(self, tree: str) -> list[Entry]:
         """Everything in a tree but folders, by path. Links and submodules are listed, never followed."""
         found = []
+        sizes: dict[bytes, int] = {}
         for path, mode, ident in trees.list_leaves(self._load, bytes.fromhex(tree)):
             kind = _KINDS.get(trees.kind_of(mode), "file")
-            size = 0 if kind == "submodule" else self.size(ident)
-            found.append(Entry(path, ident.hex(), size, kind, mode & 0o111 != 0 and kind == "file"))
+            if ident not in sizes:
+                sizes[ident] = 0 if kind == "submodule" else self.size(ident)
+            found.append(Entry(path, ident.hex(), sizes[ident], kind, mode & 0o111 != 0 and kind == "file"))
         found.sort()
         return found
 

@@ -51,7 +51,7 @@ def compile_github(pattern: str) -> Pattern:
         raise PatternError("a pattern cannot be negated with `!`")
     if pattern.startswith("\\#"):
         raise PatternError("`#` cannot be escaped at the start of a pattern")
-    if re.search(r"(?<!\\)\[[^\]]*\]", pattern):
+    if re.search(r"(?<!\\)\[", pattern):
         raise PatternError("character ranges in `[ ]` are not supported")
     if "***" in pattern or pattern.count("*") > MAX_STARS or len(pattern) > 4096:
         raise PatternError("the pattern has too many `*`")

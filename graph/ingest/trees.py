@@ -15,7 +15,7 @@ from graph.errors import CorruptError, InputError, NotFoundError, RepositoryErro
 from graph.ingest.paths import component_bytes, component_text, is_tame
 
 FOLDER, FILE, EXECUTABLE, SYMLINK, SUBMODULE = 0o040000, 0o100644, 0o100755, 0o120000, 0o160000
-MAX_ENTRIES = 3_000_000
+MAX_ENTRIES = 1_000_000
 """Entries of one tree that are followed: a few crafted objects can spell a tree without end."""
 MAX_DEPTH = 1_000
 MAX_EDIT_DEPTH = 200
