@@ -168,7 +168,7 @@ class Report:
         project = self._decode(folder / "pyrefly.pysa.json", msgspec.json.Decoder(_Project))
         if project.format_version != FORMAT:
             raise EngineError(
-                f"The type engine wrote its report in format {project.format_version}; format {FORMAT} is understood.",
+                f"The type engine wrote its report in format {project.format_version}, not in {FORMAT}.",
                 "Install the pinned pyrefly again; until then our own reader answers alone.",
             )
         prefix = f"{root}/"
@@ -197,7 +197,7 @@ class Report:
             file = self._folder / "call_graphs" / name
             if file.exists():
                 graphs = self._decode(file, decoder).call_graphs
-                yield path, [use for caller in graphs for use in self._uses_of(module, caller, graphs[caller])]
+                yield path, [use for at, sites in graphs.items() for use in self._uses_of(module, at, sites)]
 
     def _read_definitions(self) -> None:
         decoder = msgspec.json.Decoder(_Definitions)
@@ -261,7 +261,9 @@ class Report:
         return aims, external, unresolved.get("True", "") if isinstance(unresolved, dict) else ""
 
     def _access(self, access: _Access) -> tuple[tuple[Aim, ...], bool, str]:
-        aims, external = self._aims((("getter", access.property_getters), ("setter", access.property_setters)))
+        aims, external = self._aims(
+            (("getter", access.property_getters), ("setter", access.property_setters))
+        )
         if access.if_called is None:
             return aims, external, ""
         more, outside, reason = self._callees(access.if_called)
@@ -285,5 +287,6 @@ class Report:
                     if place is None:
                         external = True
                         continue
-                    aims.append(Aim(place, how, dispatch == "Overrides", target.implicit_dunder_call, receiver))
+                    dispatched = dispatch == "Overrides"
+                    aims.append(Aim(place, how, dispatched, target.implicit_dunder_call, receiver))
         return tuple(dict.fromkeys(aims)), external

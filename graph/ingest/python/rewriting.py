@@ -16,7 +16,6 @@ from typing import NamedTuple, TypeAlias
 
 from graph.ingest.python.records import Site
 
-
 _Definition: TypeAlias = ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef
 
 

@@ -65,9 +65,11 @@ class Shown(NamedTuple):
         if not self.headers:
             return self.blob
         parts = [
-            (h.line, h.mark, sorted(h.parameters.items()), sorted(h.blanked), sorted(h.properties)) for h in self.headers
+            (h.line, h.mark, sorted(h.parameters.items()), sorted(h.blanked), sorted(h.properties))
+            for h in self.headers
         ]
-        return f"{self.blob}-{blake2b(repr(parts).encode('utf-8', 'surrogatepass'), digest_size=8).hexdigest()}"
+        digest = blake2b(repr(parts).encode("utf-8", "surrogatepass"), digest_size=8)
+        return f"{self.blob}-{digest.hexdigest()}"
 
 
 class _Written(msgspec.Struct, array_like=True):

@@ -1,0 +1,198 @@
+"""Call edges of a real repository against edges that somebody else found there.
+
+    python -m benchmarks.call_edges CLONE TRUTH.json.gz [--files FILES.json.gz] [--runtime]
+                                    [--within PATH] [--from PATH] [--rev REV]
+
+TRUTH is a JSON list of [caller file, caller's first line, callee file, callee's first line]; a
+function is met by the line of its `def` or of its first decorator. Only functions count, and only
+edges with both ends in FILES, or in files that the truth names where FILES is not given.
+
+precision_exact, recall_exact: calls of form plain at tiers exact and typed.
+precision_all, recall_all: every form, whatever a cone follows by default; where a call is
+dispatched at run time the overrides count as callees.
+With `--runtime` the truth is what one run saw, so that only recall means something.
+"""
+
+from __future__ import annotations
+
+import argparse
+import gzip
+import json
+import tempfile
+from collections import defaultdict
+from collections.abc import Iterable
+from pathlib import Path
+from typing import NamedTuple, TypeAlias
+
+from benchmarks.figures import print_figures, print_table
+from graph.facts import Batch, Hyperedge, Scope
+from graph.ingest.git import Mirror
+from graph.resolution import resolve
+from graph.schema import DEFAULT_TIER, EdgeKind, Form, Sort, Tier
+from graph.workspace import Workspace
+
+SURE = (Tier.EXACT, Tier.TYPED)
+SCOPE = Scope("benchmark", "clone")
+
+Spot: TypeAlias = tuple[str, int]
+"""A file and the line of a `def`."""
+Edge: TypeAlias = tuple[Spot, Spot]
+
+BARS = {
+    ("celery", False): {
+        "precision_exact": (0.95, 0.98),
+        "recall_exact": (0.96, 0.98),
+        "recall_all": (0.97, 0.985),
+    },
+    ("flask", False): {"precision_exact": (0.96, 0.98), "recall_exact": (0.80, 0.95)},
+    ("flask src", True): {"recall_all": (0.80, 0.90)},
+    ("flask tests", True): {"recall_all": (0.65, 0.85)},
+}
+
+
+class Functions(NamedTuple):
+    """Functions of a batch: by key where they stand, and by any of their lines the line of the `def`."""
+
+    spots: dict[str, Spot]
+    lines: dict[Spot, Spot]
+
+
+def functions(batch: Batch) -> Functions:
+    """Every function and method that the batch contains."""
+    sorts = {node.key: dict(node.props).get("sort") for node in batch.nodes.values()}
+    found = Functions({}, {})
+    for edge in batch.edges:
+        if edge.kind is not EdgeKind.CONTAINS:
+            continue
+        path = edge.members[0].key.partition(":")[2]
+        for member in edge.members[1:]:
+            if sorts.get(member.key) in (Sort.FUNCTION.value, Sort.METHOD.value):
+                spot = (path, member.mark)
+                found.spots[member.key] = spot
+                found.lines.setdefault((path, member.line), spot)
+                found.lines[spot] = spot
+    return found
+
+
+def predictions(batch: Batch, spots: dict[str, Spot]) -> tuple[set[Edge], set[Edge]]:
+    """Edges between functions: the sure plain ones, and all that a default cone follows."""
+    below: dict[str, list[str]] = defaultdict(list)
+    for edge in batch.edges:
+        if edge.kind is EdgeKind.OVERRIDES:
+            roles = {member.role: member.key for member in edge.members}
+            below[roles["base"]].append(roles["override"])
+    exact: set[Edge] = set()
+    everything: set[Edge] = set()
+    for edge in batch.edges:
+        if edge.kind is not EdgeKind.CALLS or edge.tier is None or edge.tier.rank > DEFAULT_TIER.rank:
+            continue
+        caller = spots.get(edge.members[0].key)
+        if caller is None:
+            continue
+        named = {member.key for member in edge.members if member.role == "callee"}
+        if edge.form is Form.PLAIN and edge.tier in SURE:
+            exact |= {(caller, spots[key]) for key in named if key in spots}
+        reached = _with_overrides(named, below) if _is_virtual(edge) else named
+        everything |= {(caller, spots[key]) for key in reached if key in spots}
+    return exact, everything
+
+
+def _is_virtual(edge: Hyperedge) -> bool:
+    return dict(edge.props).get("virtual") is True
+
+
+def _with_overrides(keys: Iterable[str], below: dict[str, list[str]]) -> set[str]:
+    found = set(keys)
+    heap = list(found)
+    while heap:
+        for key in below.get(heap.pop(), ()):
+            if key not in found:
+                found.add(key)
+                heap.append(key)
+    return found
+
+
+def score(predicted: set[Edge], truth: set[Edge]) -> tuple[float, float]:
+    """Precision and recall; 0 where there is nothing to divide by."""
+    hits = len(predicted & truth)
+    return hits / len(predicted) if predicted else 0.0, hits / len(truth) if truth else 0.0
+
+
+def inside(spot: Spot, folder: str) -> bool:
+    """Whether a spot lies in a folder of the repository."""
+    return not folder or spot[0].startswith(f"{folder.rstrip('/')}/")
+
+
+def figures(batch: Batch, rows: list[list[str | int]], arguments: argparse.Namespace) -> dict[str, float]:
+    """The benchmark's figures."""
+    known = functions(batch)
+    truth: set[Edge] = set()
+    for row in rows:
+        caller, callee = (str(row[0]), int(row[1])), (str(row[2]), int(row[3]))
+        truth.add((known.lines.get(caller, caller), known.lines.get(callee, callee)))
+    files = _files(arguments.files, rows)
+
+    def counts(edge: Edge) -> bool:
+        caller, callee = edge
+        return (
+            caller[0] in files
+            and callee[0] in files
+            and inside(caller, arguments.within)
+            and inside(callee, arguments.within)
+            and inside(caller, arguments.source)
+        )
+
+    exact, everything = (set(filter(counts, edges)) for edges in predictions(batch, known.spots))
+    truth = {edge for edge in truth if counts(edge)}
+    precision_exact, recall_exact = score(exact, truth)
+    precision_all, recall_all = score(everything, truth)
+    result: dict[str, float] = {"recall_all": recall_all, "recall_exact": recall_exact, "edges": len(truth)}
+    if not arguments.runtime:
+        result |= {"precision_exact": precision_exact, "precision_all": precision_all}
+    if arguments.show:
+        _show(exact, everything, truth, arguments.show)
+    return result
+
+
+def _files(given: Path | None, rows: list[list[str | int]]) -> set[str]:
+    if given is not None:
+        return set(json.loads(gzip.decompress(given.read_bytes())))
+    return {str(row[0]) for row in rows} | {str(row[2]) for row in rows}
+
+
+def _show(exact: set[Edge], everything: set[Edge], truth: set[Edge], what: str) -> None:
+    chosen = {"missing": truth - everything, "missing-exact": truth - exact, "false": exact - truth}[what]
+    for (path, line), (callee, mark) in sorted(chosen):
+        print(f"{path}:{line} -> {callee}:{mark}")
+
+
+def main() -> None:
+    """Read the command line and print the figures."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
+    parser.add_argument("clone", type=Path)
+    parser.add_argument("truth", type=Path)
+    parser.add_argument("--files", type=Path, help="files that the truth was made from")
+    parser.add_argument("--runtime", action="store_true", help="the truth is what a run saw")
+    parser.add_argument("--within", default="", help="both ends in this folder")
+    parser.add_argument("--from", dest="source", default="", help="the caller in this folder")
+    parser.add_argument("--rev", default="HEAD")
+    parser.add_argument("--no-engine", dest="engine", action="store_false", help="our own reader alone")
+    parser.add_argument("--data", type=Path, help="keep mirror and caches in this folder")
+    parser.add_argument("--show", choices=("missing", "missing-exact", "false"), help="list these edges")
+    arguments = parser.parse_args()
+    rows = json.loads(gzip.decompress(arguments.truth.read_bytes()))
+    with tempfile.TemporaryDirectory() as folder:
+        workspace = Workspace(arguments.data or Path(folder))
+        workspace.prepare(SCOPE)
+        mirror = Mirror.refresh(arguments.clone, workspace.mirror(SCOPE))
+        commit = mirror.resolve(arguments.rev)
+        resolution = resolve(workspace, mirror, SCOPE, commit.tree, engine=arguments.engine)
+        result = figures(resolution.batch, rows, arguments)
+    part = arguments.within or arguments.source
+    on = f"{arguments.clone.resolve().name} {part}".strip()
+    print_table(result, BARS.get((on, arguments.runtime), {}))
+    print_figures("call_edges", f"{on}@{commit.id[:8]}", result)
+
+
+if __name__ == "__main__":
+    main()

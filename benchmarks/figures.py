@@ -1,0 +1,24 @@
+"""How every benchmark prints: lines for people, and one JSON object as the last line."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+
+
+def print_figures(benchmark: str, on: str, figures: Mapping[str, float]) -> None:
+    """The last line of a benchmark: what was run, on what, and its figures by name."""
+    print(json.dumps({"benchmark": benchmark, "on": on, "figures": dict(figures)}), flush=True)
+
+
+def print_table(figures: Mapping[str, float], bars: Mapping[str, tuple[float, float]]) -> None:
+    """Figures for people, each beside its bar (the least that is asked) and its aim where it has them."""
+    width = max(map(len, figures), default=0)
+    for name, value in figures.items():
+        number = f"{value:>12,.4f}" if isinstance(value, float) else f"{value:>12,}"
+        verdict = ""
+        if name in bars:
+            bar, aim = bars[name]
+            reached = "BELOW the bar" if value < bar else "above the bar" if value < aim else "reaches the aim"
+            verdict = f"  {reached} (bar {bar:g}, aim {aim:g})"
+        print(f"{name:<{width}}{number}{verdict}")

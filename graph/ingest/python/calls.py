@@ -1,0 +1,255 @@
+"""Call sites of both resolvers made one: the engine's answer first, ours where it is silent.
+
+Who the caller of a call is: the innermost definition around it. The call of a decorator
+(`@route("/")`) counts twice: the decorated definition depends on it, and the scope around runs it.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+
+from graph.facts import Hyperedge, Member, Props, Provenance, Scope
+from graph.ingest.python.answers import Answer, Answers, Directory
+from graph.ingest.python.dispatch import Dispatch
+from graph.ingest.python.module import ModuleRecord
+from graph.ingest.python.records import CallSite, Site, Target
+from graph.schema import TIER_OF, EdgeKind, Form, NodeKind, Resolver, Tier
+
+ENGINE = Resolver.PYREFLY
+FUNCTION = TIER_OF[ENGINE, "function"]
+TYPED = TIER_OF[ENGINE, "method of a typed receiver"]
+SEVERAL = TIER_OF[ENGINE, "one of several targets"]
+OVERRIDE = TIER_OF[ENGINE, "override of a resolved target"]
+HANDED = TIER_OF[ENGINE, "handed over"]
+
+EXITS = {"__enter__": ("__exit__",), "__aenter__": ("__aexit__",)}
+WRITTEN = (Form.PLAIN, Form.CONSTRUCTOR, Form.IMPLICIT)
+"""Forms of a call that is written as one."""
+SURE = (Tier.EXACT, Tier.TYPED)
+
+
+class Merger:
+    """Merges one file's call sites at a time.
+
+    Parameters
+    ----------
+    path, record : str, ModuleRecord
+        The file.
+    directory : Directory
+        Turns the engine's names into targets.
+    dispatch : Dispatch
+        Which methods stand in for which.
+    by_fixture : callable
+        Whether what a call is made on comes out of a fixture: another fixture of that name, or a
+        parameter of it, may take its place, so the call is no surer than a dispatch.
+    """
+
+    def __init__(
+        self,
+        path: str,
+        record: ModuleRecord,
+        directory: Directory,
+        dispatch: Dispatch,
+        by_fixture: Callable[[int, Site], bool] = lambda place, site: False,
+    ) -> None:
+        self._path = path
+        self._record = record
+        self._directory = directory
+        self._dispatch = dispatch
+        self._by_fixture = by_fixture
+
+    def merge(self, answers: Answers, own: Sequence[CallSite]) -> Iterator[CallSite]:
+        """The file's call sites, without those known to lead outside the repository."""
+        names = [self._directory.target(*name) for name in answers.names]
+        ours: dict[Site, list[CallSite]] = defaultdict(list)
+        for call in own:
+            ours[call.site].append(call)
+        answered: set[Site] = set()
+        for answer in answers.answers:
+            site = Site(*answer.site)
+            if answer.kind == "call" and not answer.detail:
+                mine = [call for call in ours.get(site, ()) if call.form in WRITTEN]
+                found = list(self._explicit(answer, site, names, mine))
+                if found:
+                    answered.add(site)
+                    yield from found
+            else:
+                yield from self._other(answer, site, names)
+        for call in own:
+            if not call.external and not (call.site in answered and call.form in WRITTEN):
+                yield call
+
+    def _explicit(
+        self, answer: Answer, site: Site, names: list[Target | None], mine: list[CallSite]
+    ) -> Iterator[CallSite]:
+        """A call that is written as one."""
+        groups: dict[Form, list[tuple[Target, bool, Target | None]]] = defaultdict(list)
+        for index, how, dispatched, dunder, receiver in answer.targets:
+            target = names[index]
+            if target is None:
+                continue
+            form = Form.PLAIN
+            if how in ("init", "class"):
+                form = Form.CONSTRUCTOR
+            elif dunder:
+                form = Form.IMPLICIT
+            elif not self._says(mine, target):
+                form = Form.HANDED
+            groups[form].append((target, dispatched, names[receiver] if receiver >= 0 else None))
+        if not groups:
+            sure = any(s.targets and s.tier in SURE for s in mine)
+            if answer.external and not answer.reason and not sure:
+                yield self._site(answer.caller, site, (), FUNCTION, Form.PLAIN, external=True)
+            return
+        caller = mine[0].caller.place if mine and not answer.decorator else answer.caller
+        for form, found in groups.items():
+            yield from self._targets(caller, site, form, found, sum(map(len, groups.values())))
+            if answer.decorator:
+                around = self._record.definitions[answer.caller].parent
+                yield from self._targets(max(around, 0), site, Form.IMPLICIT, found, len(found))
+
+    def _other(self, answer: Answer, site: Site, names: list[Target | None]) -> Iterator[CallSite]:
+        """Implicit calls, properties, callables handed over, nested definitions."""
+        forms: dict[Form, list[tuple[Target, bool, Target | None]]] = defaultdict(list)
+        for index, how, dispatched, dunder, receiver in answer.targets:
+            target = names[index]
+            if target is None or (dunder and answer.kind != "call"):
+                continue  # reading a callable object is not handing its class's __call__ over
+            form = Form.IMPLICIT
+            if how in ("getter", "setter"):
+                form = Form.PROPERTY
+            elif answer.kind == "define":
+                form = Form.HANDED
+            elif answer.kind in ("attribute", "identifier"):
+                if answer.kind == "identifier" and self._name(target) == answer.detail:
+                    continue  # a name that our own reader follows: it is a reference
+                form = Form.HANDED
+            found = (target, dispatched, names[receiver] if receiver >= 0 else None)
+            forms[form].append(found)
+            if answer.detail == "with-enter":
+                forms[form] += self._exits(*found)
+        caller = answer.caller
+        if answer.decorator:
+            caller = max(self._record.definitions[caller].parent, 0)
+        for form, targets in forms.items():
+            yield from self._targets(caller, site, form, targets, len(targets))
+
+    def _exits(
+        self, enter: Target, dispatched: bool, receiver: Target | None
+    ) -> list[tuple[Target, bool, Target | None]]:
+        """What leaving a `with` runs, from what entering it runs."""
+        klass = receiver or self._dispatch.owner(enter)
+        if klass is None:
+            return []
+        found = []
+        for name in EXITS.get(self._name(enter), ()):
+            found += [(target, dispatched, receiver) for target in self._dispatch.attribute(klass, name)]
+        return found
+
+    def _targets(
+        self,
+        caller: int,
+        site: Site,
+        form: Form,
+        found: list[tuple[Target, bool, Target | None]],
+        count: int,
+    ) -> Iterator[CallSite]:
+        """Sites for targets of one form: those that dispatch apart from those that do not."""
+        several = count > 1 and form not in (Form.CONSTRUCTOR, Form.IMPLICIT)
+        by_fixture = self._by_fixture(caller, site)
+        kinds: dict[tuple[Tier, bool], list[Target]] = defaultdict(list)
+        for target, dispatched, receiver in found:
+            tier = SEVERAL if several else TYPED if dispatched or receiver else FUNCTION
+            if form is Form.HANDED:
+                tier = HANDED
+            if by_fixture and (dispatched or receiver or self._dispatch.owner(target)):
+                tier = OVERRIDE
+            virtual, others = self._dispatch.below(target, receiver) if dispatched else (False, ())
+            kinds[tier, virtual].append(target)
+            for other in others:
+                kinds[OVERRIDE, False].append(other)
+        for (tier, virtual), targets in kinds.items():
+            yield self._site(caller, site, tuple(dict.fromkeys(targets)), tier, form, virtual=virtual)
+
+    def _site(
+        self,
+        caller: int,
+        site: Site,
+        targets: tuple[Target, ...],
+        tier: Tier,
+        form: Form,
+        *,
+        virtual: bool = False,
+        external: bool = False,
+    ) -> CallSite:
+        whose = Target(self._path, caller)
+        return CallSite(whose, site, targets, tier, form, ENGINE, virtual=virtual, external=external)
+
+    def _says(self, mine: list[CallSite], target: Target) -> bool:
+        """Whether the call names the target, and not a variable or field that holds it."""
+        if not mine or not mine[0].name:
+            return True
+        return any(s.name == self._name(target) or target in s.targets for s in mine)
+
+    def _name(self, target: Target) -> str:
+        return self._dispatch.name(target)
+
+
+def edges(
+    scope: Scope,
+    sites: Iterable[CallSite],
+    key: Callable[[Target], str],
+    records: Mapping[str, ModuleRecord],
+    blobs: Mapping[str, str],
+) -> Iterator[Hyperedge]:
+    """Calls, one a caller, set of callees, form, tier, resolver and way of dispatch."""
+    groups: dict[tuple[Target, tuple[Target, ...], Form, Tier, Resolver, bool], set[int]] = defaultdict(set)
+    for site in sites:
+        if site.targets:
+            group = (site.caller, site.targets, site.form, site.tier, site.resolver, site.virtual)
+            groups[group].add(site.site.line)
+    for (caller, targets, form, tier, resolver, virtual), lines in groups.items():
+        first = records[caller.path].definitions[caller.place].line
+        props: Props = (("lines", tuple(sorted(line - first for line in lines))), ("virtual", virtual))
+        members = [Member("caller", NodeKind.SYMBOL, key(caller))]
+        members += [Member("callee", NodeKind.SYMBOL, key(target)) for target in targets]
+        yield Hyperedge(
+            EdgeKind.CALLS,
+            scope,
+            tuple(members),
+            Provenance(caller.path, blobs[caller.path], resolver),
+            tier,
+            form,
+            props,
+        )
+
+
+def unresolved(
+    scope: Scope,
+    sites: Iterable[CallSite],
+    key: Callable[[Target], str],
+    records: Mapping[str, ModuleRecord],
+    blobs: Mapping[str, str],
+) -> Iterator[Hyperedge]:
+    """What could not be followed, counted a definition, with the names that were called."""
+    open_sites: dict[Target, list[CallSite]] = defaultdict(list)
+    for site in sites:
+        if not site.targets and not site.external:
+            open_sites[site.caller].append(site)
+    for caller, found in open_sites.items():
+        first = records[caller.path].definitions[caller.place].line
+        props: Props = (
+            ("count", len(found)),
+            ("lines", tuple(sorted({site.site.line - first for site in found}))),
+            ("names", tuple(sorted({site.name for site in found if site.name}))),
+        )
+        yield Hyperedge(
+            EdgeKind.UNRESOLVED,
+            scope,
+            (Member("symbol", NodeKind.SYMBOL, key(caller)),),
+            Provenance(caller.path, blobs[caller.path], found[0].resolver),
+            props=props,
+        )
+
+

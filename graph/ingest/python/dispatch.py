@@ -1,0 +1,80 @@
+"""Which method runs where a call is dispatched at run time."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Mapping
+from functools import cache
+from typing import Protocol
+
+from graph.ingest.python.module import ModuleRecord
+from graph.ingest.python.records import Target
+from graph.schema import Sort
+
+FEW = 12
+"""Overrides below a receiver that are named one by one; more are left to the dispatch."""
+
+
+class Classes(Protocol):
+    """What is needed of a program."""
+
+    def mro(self, klass: Target) -> tuple[Target, ...]:
+        """A class and its bases, in the order in which attributes are looked up."""
+
+    def attribute(self, klass: Target, name: str) -> tuple[Target, ...]:
+        """What a class's attribute may be."""
+
+
+class Dispatch:
+    """Classes below a class, and the members they define anew."""
+
+    def __init__(self, records: Mapping[str, ModuleRecord], classes: Classes) -> None:
+        self._records = records
+        self._classes = classes
+        self._below: dict[Target, list[Target]] = defaultdict(list)
+        self._members: dict[Target, dict[str, list[Target]]] = defaultdict(lambda: defaultdict(list))
+        for path, record in records.items():
+            definitions = record.definitions
+            for place, definition in enumerate(definitions):
+                if definition.parent >= 0 and definitions[definition.parent].sort is Sort.CLASS:
+                    name = definition.qualname.rpartition(".")[2]
+                    self._members[Target(path, definition.parent)][name].append(Target(path, place))
+                if definition.sort is Sort.CLASS:
+                    klass = Target(path, place)
+                    for ancestor in classes.mro(klass):
+                        if ancestor != klass:
+                            self._below[ancestor].append(klass)
+        self.below = cache(self._find_below)
+
+    def name(self, target: Target) -> str:
+        """Last part of a definition's qualified name."""
+        return self._records[target.path].definitions[target.place].qualname.rpartition(".")[2]
+
+    def owner(self, target: Target) -> Target | None:
+        """The class that a method or attribute is defined in."""
+        definitions = self._records[target.path].definitions
+        parent = definitions[target.place].parent
+        if parent >= 0 and definitions[parent].sort is Sort.CLASS:
+            return Target(target.path, parent)
+        return None
+
+    def attribute(self, klass: Target, name: str) -> tuple[Target, ...]:
+        """What a class's attribute is, its bases' included."""
+        return self._classes.attribute(klass, name)
+
+    def _find_below(self, target: Target, receiver: Target | None) -> tuple[bool, tuple[Target, ...]]:
+        """Whether any override of the target may run, or which ones, for a receiver of that class.
+
+        A receiver of a class below the method's own narrows it: its siblings' overrides are out.
+        """
+        owner = self.owner(target)
+        if owner is None:
+            return False, ()
+        name = self.name(target)
+        klass = receiver or owner
+        found = tuple(
+            member for below in self._below.get(klass, ()) for member in self._members[below].get(name, ())
+        )
+        if klass == owner or len(found) > FEW:
+            return bool(found), ()
+        return False, found

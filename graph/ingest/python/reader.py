@@ -1,0 +1,213 @@
+"""A tree's Python files to facts: records by content, our own resolver, the type engine, frameworks.
+
+`read` is a pure function of its sources, and of what is installed (see `version`); everything kept
+in the cache can be thrown away.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from pathlib import Path
+from typing import NamedTuple, Protocol
+
+from filelock import FileLock
+
+from graph.errors import EngineError
+from graph.facts import Batch, Fact, Hyperedge, Member, Node, Provenance, Scope
+from graph.ingest.python import answers, calls, engine, fixtures, frameworks, parsing, scopes, staging, syntax
+from graph.ingest.python.dispatch import Dispatch
+from graph.ingest.python.injection import Injection
+from graph.ingest.python.module import Fault, ModuleRecord
+from graph.ingest.python.program import Program
+from graph.ingest.python.records import CallSite
+from graph.ingest.python.rewriting import transcode
+from graph.ingest.python.shelf import Shelf
+from graph.ingest.python.view import View
+from graph.progress import Progress, silent
+from graph.schema import EdgeKind, NodeKind, Resolver
+
+LANGUAGE = "python"
+VERSION = 1
+"""Raised whenever the same tree would make other facts."""
+
+Blobs = Callable[[str], bytes]
+
+
+class Source(Protocol):
+    """A file to read (see graph.ingest.walk)."""
+
+    path: str
+    blob: str
+    language: str
+
+
+class _Said(NamedTuple):
+    """The engine's answers by file, and why files have none."""
+
+    answers: Mapping[str, answers.Answers]
+    silent: Mapping[str, str]
+    failure: EngineError | None
+
+
+def version(with_engine: bool = True) -> str:
+    """What besides the tree decides the facts: versions of the readers, and of the engine."""
+    found = "none"
+    if with_engine:
+        try:
+            found = engine.Engine.find().version
+        except EngineError:
+            found = "missing"
+    return f"python {VERSION} {syntax.SYNTAX_VERSION} {found}"
+
+
+def read(
+    scope: Scope,
+    sources: Sequence[Source],
+    blobs: Blobs,
+    cache: Path,
+    *,
+    engine: bool = True,
+    progress: Progress = silent,
+) -> Batch:
+    """Everything the Python files of a tree say.
+
+    Parameters
+    ----------
+    sources : sequence of Source
+        The tree's files; those of other languages are passed over.
+    blobs : callable
+        The bytes of a blob by its id.
+    cache : Path
+        Folder for what is kept between runs.
+    engine : bool
+        Whether the type engine is asked; where it fails our own reader answers alone, and a
+        Diagnosis of every file says so.
+
+    Raises
+    ------
+    DiskError
+        When the cache cannot be written.
+    """
+    ids = {source.path: source.blob for source in sources if source.language == LANGUAGE}
+    shelf = Shelf(cache / "python.sqlite", f"{VERSION}.{syntax.SYNTAX_VERSION}")
+    try:
+        records = parsing.parse_all(ids, blobs, shelf, progress)
+        return _resolve(scope, ids, records, blobs, cache, engine, progress)
+    finally:
+        shelf.close()
+
+
+def _resolve(
+    scope: Scope,
+    ids: Mapping[str, str],
+    records: Mapping[str, ModuleRecord],
+    blobs: Blobs,
+    cache: Path,
+    with_engine: bool,
+    progress: Progress,
+) -> Batch:
+    program = Program(scope, records)
+    table = fixtures.table(program)
+    with ThreadPoolExecutor(1) as pool:
+        asked: Future[_Said] | None = None
+        if with_engine:
+            asked = pool.submit(_ask, program, ids, table.parameters, blobs, cache / "engine")
+        progress("linking", 0, len(records))
+        linked = scopes.link(program)
+        framework = frameworks.link(program, table)
+        progress("asking the type engine", 0, len(records))
+        said = asked.result() if asked is not None else _Said({}, {}, None)
+    batch = Batch()
+    batch.add(linked.facts)
+    batch.add(framework.facts)
+    sites = list(_merge(program, linked.calls, said, table.parameters))
+    sites += framework.calls
+    batch.add(calls.edges(scope, sites, program.key, records, ids))
+    batch.add(calls.unresolved(scope, sites, program.key, records, ids))
+    batch.add(_diagnoses(scope, ids, records, said))
+    return batch
+
+
+def _ask(
+    program: Program, ids: Mapping[str, str], parameters: staging.Parameters, blobs: Blobs, folder: Path
+) -> _Said:
+    """Let the engine read the tree; an engine that fails is a reason, never an error."""
+    records = program.records
+    try:
+        found = engine.Engine.find()
+        folder.mkdir(parents=True, exist_ok=True)
+        with FileLock(folder / "lock"):
+            readable = {path: ids[path] for path, record in records.items() if record.diagnosis is None}
+            staged = staging.stage(program, readable, parameters)
+            view = View(folder)
+            refused = view.write(staged.files, blobs, staged.values)
+            report = found.read(view.root, view.paths(), [*program.roots, str(view.support)])
+        places = answers.Places(records, _lines(ids, blobs))
+        said = dict(answers.collect(report, records, places, view.insertions))
+    except EngineError as error:
+        return _Said({}, {}, error)
+    unsaid = readable.keys() - refused.keys() - said.keys()
+    dropped = dict.fromkeys(sorted(unsaid), "the engine left it out")
+    return _Said(said, refused | dropped, None)
+
+
+def _lines(ids: Mapping[str, str], blobs: Blobs) -> Callable[[str], list[bytes] | None]:
+    """Lines of a file as the engine saw them; None where bytes and characters are the same."""
+    known: dict[str, list[bytes] | None] = {}
+
+    def lines(path: str) -> list[bytes] | None:
+        if path not in known:
+            data = blobs(ids[path])
+            known[path] = None if data.isascii() else (transcode(data) or b"").split(b"\n")
+        return known[path]
+
+    return lines
+
+
+def _merge(
+    program: Program, own: Sequence[CallSite], said: _Said, parameters: staging.Parameters
+) -> Iterator[CallSite]:
+    by_path: dict[str, list[CallSite]] = defaultdict(list)
+    for site in own:
+        by_path[site.caller.path].append(site)
+    handed: dict[str, dict[int, frozenset[str]]] = defaultdict(dict)
+    for target, names in parameters.items():
+        handed[target.path][target.place] = frozenset(names)
+    directory = answers.Directory(program.records)
+    dispatch = Dispatch(program.records, program)
+    for path, record in program.records.items():
+        found = said.answers.get(path)
+        if found is None:
+            yield from (site for site in by_path[path] if not site.external)
+            continue
+        injection = Injection(record, handed[path]) if path in handed else None
+        merger = calls.Merger(path, record, directory, dispatch, *((injection.holds,) if injection else ()))
+        yield from merger.merge(found, by_path[path])
+
+
+def _diagnoses(
+    scope: Scope, ids: Mapping[str, str], records: Mapping[str, ModuleRecord], said: _Said
+) -> Iterator[Fact]:
+    """Why files were not, or not wholly, read."""
+    for path, record in records.items():
+        fault = record.diagnosis
+        if fault is not None:
+            yield from _diagnosis(scope, path, ids, fault)
+    for path, reason in said.silent.items():
+        message = f"Not read by the type engine: {reason}."
+        fault = Fault("engine.silent", message, "Its calls come from our own reader alone.", 0)
+        yield from _diagnosis(scope, path, ids, fault)
+    if said.failure is not None:
+        fault = Fault(said.failure.code, said.failure.message, said.failure.hint, 0)
+        for path in ids:
+            yield from _diagnosis(scope, path, ids, fault)
+
+
+def _diagnosis(scope: Scope, path: str, ids: Mapping[str, str], fault: Fault) -> Iterator[Fact]:
+    key = scope.diagnosis(path, fault.code)
+    said = (("code", fault.code), ("hint", fault.hint), ("line", fault.line), ("message", fault.message))
+    yield Node(NodeKind.DIAGNOSIS, key, said)
+    members = (Member("file", NodeKind.FILE, scope.file(path)), Member("diagnosis", NodeKind.DIAGNOSIS, key))
+    yield Hyperedge(EdgeKind.DIAGNOSED, scope, members, Provenance(path, ids[path], Resolver.SYNTAX))
