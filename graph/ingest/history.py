@@ -123,7 +123,8 @@ def read_history(
     if since == commit == log.head:
         known = len(log.records)
         return HistoryRead(Batch(), log.complete, known, known, frozenset(), ())
-    total = mirror.count_commits(commit, seconds=0.5)
+    # Counting is not worth its time where nearly all is known.
+    total = 0 if since and log.complete else mirror.count_commits(commit, seconds=0.5)
     passed = _Pass(mirror, log.records, time.monotonic() + budget_seconds, budget_commits)
     order = passed.walk(commit, since, progress, total)
     if since is not None and since not in passed.reached:

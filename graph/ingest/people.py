@@ -82,7 +82,9 @@ def _person(name: str, email: str) -> Person:
 
 def _plain(text: str) -> str:
     """One line, without control characters and lone surrogates."""
-    return "".join(c for c in text if c.isprintable()).strip()[:200]
+    if not text.isprintable():
+        text = "".join(c for c in text if c.isprintable())
+    return text.strip()[:200]
 
 
 def subject_of(message: str) -> str:

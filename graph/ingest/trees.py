@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator, Mapping
+from itertools import chain
 from typing import NamedTuple, TypeAlias
 
 from graph.errors import CorruptError, InputError, NotFoundError, RepositoryError
@@ -50,16 +51,11 @@ class Difference(NamedTuple):
 
 def parse_tree(data: bytes) -> Folder:
     """Entries of a tree object. Of entries of one name (only crafted trees have them) the first counts."""
-    folder: Folder = {}
-    end = 0
-    for match in _ENTRY.finditer(data):
-        if match.start() != end:
-            break
-        end = match.end()
-        folder.setdefault(match[2], (int(match[1], 8), match[3]))
-    if end != len(data):
+    rows = _ENTRY.findall(data)
+    # Entries have no gaps between them exactly if their lengths add up.
+    if sum(map(len, chain.from_iterable(rows))) + 2 * len(rows) != len(data):
         raise CorruptError("A tree object of the repository is malformed.", "Run `git fsck` in the clone.")
-    return folder
+    return {name: (int(mode, 8), ident) for mode, name, ident in reversed(rows)}
 
 
 def kind_of(mode: int) -> int:
@@ -101,7 +97,8 @@ def compare(load: Load, old: bytes | None, new: bytes | None) -> Iterator[Differ
         prefix, left_id, right_id, depth = waiting.pop()
         left = load(left_id) if left_id else {}
         right = load(right_id) if right_id else {}
-        differing = dict(left.items() ^ right.items())
+        differing = [name for name, row in right.items() if left.get(name) != row]
+        differing += left.keys() - right.keys()
         count += len(differing)
         if count > MAX_ENTRIES or depth > MAX_DEPTH:
             raise _too_many()

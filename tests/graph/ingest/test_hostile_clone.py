@@ -190,7 +190,7 @@ def test_nothing_is_run_and_nothing_leads_outside(sketch, tmp_path, trap):
         {
             "a.py": b"x = 1\n",
             ".gitattributes": ATTRIBUTES,
-            ".gitmodules": b'[submodule "sub"]\n\tpath = sub\n\turl = ext::sh -c touch\n\tupdate = !touch x\n',
+            ".gitmodules": b'[submodule "sub"]\n\tpath = sub\n\turl = ext::sh -c touch\n\tupdate = !touch\n',
             "sub": (0o160000, b"1" * 40),
             "passwd.py": (0o120000, b"/etc/passwd"),
             "up": (0o120000, b"../../.."),
