@@ -15,13 +15,9 @@ import numpy as np
 from graph.errors import AmbiguousError, NotFoundError
 from graph.facts import Scope
 from graph.incidence import Incidence
-from graph.ingest.git import FileChange, Mirror
+from graph.ingest.git import EMPTY_TREE, FileChange, Mirror
 from graph.patch import patch_tree
 from graph.schema import NodeKind, Sort, code_of
-
-EMPTY_TREE = "4b825dc642cb6eb9a060e54bf8d69288fbee4904"
-"""Id of git's tree without entries: the base of a first commit."""
-
 
 MODULE = "<module>"
 """Qualified name of the symbol that stands for a module's own statements."""

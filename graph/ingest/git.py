@@ -24,6 +24,8 @@ from graph.ingest import renames, renewal, trees
 from graph.ingest.paths import component_bytes
 from graph.ingest.people import read_credit
 
+EMPTY_TREE = "4b825dc642cb6eb9a060e54bf8d69288fbee4904"
+"""Id of git's tree without entries: what a first commit is compared with."""
 MAX_TREES = 8192
 """Tree objects kept parsed."""
 
