@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import threading
 import time
 from collections import Counter
 
@@ -10,7 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from graph.errors import AmbiguousError, CorruptError, InputError, NotFoundError, RepositoryError
+from graph.errors import AmbiguousError, CorruptError, DiskError, InputError, NotFoundError, RepositoryError
 from graph.ingest.git import Mirror
 from graph.ingest.objects import import_objects
 from graph.ingest.paths import component_bytes, component_text, is_tame, path_bytes, path_text
@@ -467,3 +468,38 @@ def test_names_that_are_not_utf8_are_listed(sketch, mirrored):
     sketch.commit({"\udcff.py": b"1", "new\nline.py": b"2"})
     mirror = mirrored(sketch)
     assert [e.path for e in mirror.files(mirror.head().tree)] == ["%FF.py", "new%0Aline.py"]
+
+
+def test_a_place_that_cannot_be_written(sketch, tmp_path):
+    sketch.commit({"a": b"1"})
+    (tmp_path / "taken").write_text("a file")
+    with pytest.raises(DiskError) as caught:
+        Mirror.refresh(sketch.path, tmp_path / "taken" / "mirror")
+    assert caught.value.hint
+
+
+def test_a_clone_that_is_repacked_while_it_is_read(sketch, tmp_path):
+    sketch.commit({"a": b"0"})
+    done = threading.Event()
+    failures: list[BaseException] = []
+
+    def read() -> None:
+        while not done.is_set():
+            try:
+                mirror = Mirror.refresh(sketch.path, tmp_path / "mirror")
+                for entry in mirror.files(mirror.head().tree):
+                    mirror.blob(entry.blob)
+            except BaseException as error:
+                failures.append(error)
+                return
+
+    readers = [threading.Thread(target=read) for _ in range(2)]
+    for reader in readers:
+        reader.start()
+    for number in range(12):
+        sketch.commit({"a": b"%d" % number, f"f{number}": b"%d" % number})
+        sketch.git("gc", "-q", "--prune=now")
+    done.set()
+    for reader in readers:
+        reader.join()
+    assert failures == []
