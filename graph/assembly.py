@@ -38,6 +38,10 @@ NONE = 255
 Columns: TypeAlias = dict[str, Any]
 """Arrays and `Strings` by the names of the fields of Incidence."""
 
+NOT_VIRTUAL = b"\xc2"
+"""Stands for the most common rest of a hyperedge: it says that it is not virtual, and no more."""
+
+_NOT_VIRTUAL = ([("virtual", False)], [], "")
 _HEX = frozenset(string.hexdigits.lower())
 _pack = msgspec.msgpack.Encoder().encode
 _SYMBOL_PROPS = ("name", "path", "qualname", "sort")
@@ -327,7 +331,8 @@ def _edge_rests(
     lost = {at: edges[at].provenance.source for at in np.flatnonzero(columns["source"] < 0).tolist()}
     rests = [b""] * len(edges)
     for at in {*props, *strange, *(at for at, source in lost.items() if source)}:
-        rests[at] = _packed((props.get(at, []), strange.get(at, []), lost.get(at, "")))
+        rest = (props.get(at, []), strange.get(at, []), lost.get(at, ""))
+        rests[at] = NOT_VIRTUAL if rest == _NOT_VIRTUAL else _packed(rest)
     return Strings.of_bytes(rests)
 
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from graph.assembly import EDGE_CODE, ROLES
+from graph.assembly import EDGE_CODE, NOT_VIRTUAL, ROLES
 from graph.facts import Fact, Hyperedge, Member, Node, Props, Provenance, Value
 from graph.schema import TIERS, EdgeKind, Form, NodeKind, Resolver
 
@@ -45,8 +45,10 @@ def read_node(incidence: Incidence, node: int) -> Node:
 def read_edge(incidence: Incidence, edge: int) -> Hyperedge:
     """A hyperedge; what its source file held besides is not known, so its digest is empty."""
     rest = incidence.edge_rest.raw(edge)
-    extra, odd, source = _unpacked(rest) if rest else ([], [], "")
+    extra, odd, source = _unpacked(rest) if rest and rest != NOT_VIRTUAL else ([], [], "")
     props = dict(_props(extra))
+    if rest == NOT_VIRTUAL:
+        props["virtual"] = False
     lines = incidence.edge_lines(edge)
     if lines:
         props["lines"] = tuple(lines)
