@@ -39,8 +39,8 @@ class Use(NamedTuple):
     end_line: int
     end_column: int
     ends: tuple[int, ...] = ()
-    """(line, column) of the end of each attribute's receiver, last first, where the expression is not
-    written in one piece on one line; otherwise it follows from `end_column`."""
+    """(line, column) of the end of each attribute's receiver, last first, where it does not follow from
+    the end of the whole: written over several lines, or the callee of a CALL."""
 
 
 class Block(msgspec.Struct, array_like=True):

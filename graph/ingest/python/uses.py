@@ -120,8 +120,11 @@ class Visitor:
         line, column = node.lineno, node.col_offset
         end_line, end_column = node.end_lineno or line, node.end_col_offset or column
         ends: tuple[int, ...] = ()
-        if kind != CALL and isinstance(node, ast.Attribute):
+        if isinstance(node, ast.Attribute):
             ends = self._ends(node)
+        elif isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute):
+            function = node.func
+            ends = self._ends(function, True) if isinstance(function.value, ast.Attribute) else ()
         if not self.ascii_only:
             column = self._characters(line, column)
             end_column = self._characters(end_line, end_column)
@@ -129,10 +132,10 @@ class Visitor:
         for sink in self.sink:
             sink.append(use)
 
-    def _ends(self, node: ast.Attribute) -> tuple[int, ...]:
+    def _ends(self, node: ast.Attribute, always: bool = False) -> tuple[int, ...]:
         """Ends of the receivers where they do not follow from the end of the whole."""
         found: list[int] = []
-        plain = True
+        plain = not always
         inner: ast.expr = node
         while isinstance(inner, ast.Attribute):
             value = inner.value
@@ -480,6 +483,8 @@ class Visitor:
             if item.optional_vars is not None:
                 enter = "__aenter__" if isinstance(statement, ast.AsyncWith) else "__enter__"
                 self._target(item.optional_vars, extend(chain, f".{enter}()"))
+            for name in _ENTER[isinstance(statement, ast.AsyncWith)]:
+                self._emit(CALL, extend(chain, name), item.context_expr)
         self._inner(statement.body)
 
     def _try(self, statement: ast.stmt) -> None:
@@ -662,6 +667,9 @@ class Visitor:
             self.uses.exported_from.append(node.value.id)
         elif isinstance(node, ast.Call) and len(node.args) == 1:
             yield from self._literals(node.args[0])
+
+
+_ENTER = ((".__enter__", ".__exit__"), (".__aenter__", ".__aexit__"))
 
 
 def _leaves(statement: ast.stmt) -> Iterator[ast.stmt]:
