@@ -211,12 +211,8 @@ class Mirror:
 
     def names(self) -> list[str]:
         """Names of branches and tags, as people write them."""
-        found = []
-        for name in self._repository.references:
-            for prefix in ("refs/heads/", "refs/tags/", "refs/remotes/"):
-                if name.startswith(prefix):
-                    found.append(name[len(prefix) :])
-        return found
+        pattern = re.compile(r"refs/(?:heads|tags|remotes)/(.*)")
+        return [match[1] for name in self._repository.references if (match := pattern.match(name))]
 
     def head(self) -> Commit:
         """The commit that is checked out in the clone.
@@ -257,10 +253,9 @@ class Mirror:
         found = []
         sizes: dict[bytes, int] = {}
         for path, mode, ident in trees.list_leaves(self._load, bytes.fromhex(tree)):
-            kind = _KINDS.get(trees.kind_of(mode), "file")
             if ident not in sizes:
-                sizes[ident] = 0 if kind == "submodule" else self.size(ident)
-            found.append(Entry(path, ident.hex(), sizes[ident], kind, mode & 0o111 != 0 and kind == "file"))
+                sizes[ident] = self._entry_size(mode, ident)
+            found.append(_entry(path, mode, ident, sizes[ident]))
         found.sort()
         return found
 
@@ -276,9 +271,10 @@ class Mirror:
         row = self._load(ident).get(name)
         if row is None or trees.kind_of(row[0]) == trees.FOLDER:
             return None
-        kind = _KINDS.get(trees.kind_of(row[0]), "file")
-        size = 0 if kind == "submodule" else self.size(row[1])
-        return Entry(path, row[1].hex(), size, kind, row[0] & 0o111 != 0 and kind == "file")
+        return _entry(path, *row, self._entry_size(*row))
+
+    def _entry_size(self, mode: int, ident: bytes) -> int:
+        return 0 if trees.kind_of(mode) == trees.SUBMODULE else self.size(ident)
 
     def submodules(self, tree: str) -> tuple[str, ...]:
         """Paths at which a tree names a commit of another repository."""
@@ -340,14 +336,14 @@ class Mirror:
         added: dict[str, bytes] = {}
         for path, old, new in self.differences(old_tree, new_tree):
             if old and new and trees.kind_of(old[0]) == trees.kind_of(new[0]):
-                kind = _KINDS.get(trees.kind_of(new[0]), "file")
-                found.append(FileChange("modified", path, path, old[1].hex(), new[1].hex(), 100, kind))
+                ids = old[1].hex(), new[1].hex()
+                found.append(FileChange("modified", path, path, *ids, 100, _kind(new[0])))
                 continue
             for row, files, status in ((old, deleted, "deleted"), (new, added, "added")):
                 if row and trees.kind_of(row[0]) == trees.FILE:
                     files[path] = row[1]
                 elif row:
-                    found.append(_one_sided(status, path, row[1], _KINDS.get(trees.kind_of(row[0]), "file")))
+                    found.append(_one_sided(status, path, row[1], _kind(row[0])))
         for old_path, new_path, percent in self.renames(deleted, added):
             blobs = deleted.pop(old_path).hex(), added.pop(new_path).hex()
             found.append(FileChange("renamed", old_path, new_path, *blobs, percent))
@@ -381,6 +377,15 @@ class Mirror:
             raise DiskError(
                 f"The mirror at {self.directory} cannot be written: {error}.", "Make room on its disk."
             ) from error
+
+
+def _kind(mode: int) -> str:
+    return _KINDS.get(trees.kind_of(mode), "file")
+
+
+def _entry(path: str, mode: int, ident: bytes, size: int) -> Entry:
+    kind = _kind(mode)
+    return Entry(path, ident.hex(), size, kind, mode & 0o111 != 0 and kind == "file")
 
 
 def _one_sided(status: str, path: str, ident: bytes, kind: str) -> FileChange:
