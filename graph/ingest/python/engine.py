@@ -9,7 +9,8 @@ import signal
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, distribution
 from pathlib import Path
@@ -58,15 +59,16 @@ class Engine:
             )
         return cls(Path(on_path), found.version)
 
-    def read(
+    @contextmanager
+    def report(
         self,
         root: Path,
         files: Sequence[str],
         search: Sequence[str],
         *,
         seconds: float | None = None,
-    ) -> Report:
-        """Run the engine over files of a view and read what it reports.
+    ) -> Iterator[Report]:
+        """Run the engine over files of a view; what it reports is there while the context lasts.
 
         Parameters
         ----------
@@ -85,14 +87,14 @@ class Engine:
             When it fails, is killed, takes too long, or its report is not understood.
         """
         limit = seconds if seconds is not None else BASE_SECONDS + SECONDS_A_FILE * len(files)
-        try:
-            with tempfile.TemporaryDirectory(prefix="engine-", dir=root.parent) as folder:
-                config = Path(folder) / "engine.toml"
+        with tempfile.TemporaryDirectory(prefix="engine-", dir=root.parent) as folder:
+            config = Path(folder) / "engine.toml"
+            try:
                 config.write_text(configuration(root, files, search), "utf-8")
                 self._run(config, Path(folder) / "report", limit)
-                return Report(Path(folder) / "report", root)
-        except OSError as error:
-            raise EngineError(f"The type engine could not be run: {error}.", ALONE) from error
+            except OSError as error:
+                raise EngineError(f"The type engine could not be run: {error}.", ALONE) from error
+            yield Report(Path(folder) / "report", root)
 
     def _run(self, config: Path, report: Path, seconds: float) -> None:
         command = [

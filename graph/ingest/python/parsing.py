@@ -3,21 +3,33 @@
 from __future__ import annotations
 
 import os
+import struct
+import subprocess
+import sys
 from collections.abc import Callable, Iterator, Mapping
-from concurrent.futures import ProcessPoolExecutor
-from multiprocessing import get_context
+from concurrent.futures import ThreadPoolExecutor
+from queue import SimpleQueue
+from threading import Lock
+from typing import IO, TypeAlias
 
 import msgspec
 
 from graph.ingest.python import syntax
-from graph.ingest.python.module import ModuleRecord
+from graph.ingest.python.module import Fault, ModuleRecord
 from graph.ingest.python.shelf import Shelf
 from graph.progress import Progress
 
 KIND = "record"
 FEW = 120
 """Files that are parsed in this process: starting others takes longer."""
-CHUNK = 24
+CHUNK = 16
+
+Part: TypeAlias = list[tuple[str, str, bytes]]
+"""Blob id, path and bytes of files."""
+Done: TypeAlias = list[tuple[str, bytes]]
+"""Blob id and encoded record."""
+
+_LENGTH = struct.Struct(">Q")
 
 
 def parse_all(
@@ -50,16 +62,123 @@ def _parsed(missing: Mapping[str, str], blobs: Callable[[str], bytes]) -> Iterat
             yield blob, _parse(path, blobs(blob))
         return
     items = list(missing.items())
-    parts = [items[begin : begin + CHUNK] for begin in range(0, len(items), CHUNK)]
-    # Not forked: this process may have threads, of the server that it answers for among others.
-    with ProcessPoolExecutor(workers, mp_context=get_context("spawn")) as pool:
-        loaded = ([(blob, path, blobs(blob)) for blob, path in part] for part in parts)
-        for part in pool.map(_parse_part, loaded):
-            yield from part
+    waiting: SimpleQueue[list[tuple[str, str]] | None] = SimpleQueue()
+    for begin in range(0, len(items), CHUNK):
+        waiting.put(items[begin : begin + CHUNK])
+    done: SimpleQueue[Done | None] = SimpleQueue()
+
+    reading = Lock()
+
+    def load(part: list[tuple[str, str]]) -> Part:
+        with reading:
+            return [(blob, path, blobs(blob)) for blob, path in part]
+
+    with ThreadPoolExecutor(workers) as pool:
+        feeders = [pool.submit(_feed, waiting, done, load) for _ in range(workers)]
+        ended = 0
+        while ended < workers:
+            part = done.get()
+            if part is None:
+                ended += 1
+            else:
+                yield from part
+        for feeder in feeders:
+            feeder.result()
 
 
-def _parse_part(part: list[tuple[str, str, bytes]]) -> list[tuple[str, bytes]]:
-    return [(blob, _parse(path, data)) for blob, path, data in part]
+def _feed(
+    waiting: SimpleQueue[list[tuple[str, str]] | None],
+    done: SimpleQueue[Done | None],
+    load: Callable[[list[tuple[str, str]]], Part],
+) -> None:
+    """Keep one worker process busy until nothing waits.
+
+    Processes are started afresh, not forked: this one may have threads, of the server that it
+    answers for among others. A worker that a file brings down is replaced, and that file named.
+    """
+    worker = _Worker()
+    try:
+        while not waiting.empty():
+            part = waiting.get()
+            if part is None:
+                break
+            loaded = load(part)
+            answer = worker.parse(loaded)
+            if answer is None:
+                answer = []
+                for item in loaded:
+                    worker.close()
+                    worker = _Worker()
+                    answer += worker.parse([item]) or [(item[0], _fallen(item[2]))]
+            done.put(answer)
+    finally:
+        worker.close()
+        done.put(None)
+
+
+class _Worker:
+    """A process that parses what it is sent."""
+
+    def __init__(self) -> None:
+        self._process = subprocess.Popen(
+            [sys.executable, "-c", "from graph.ingest.python.parsing import serve; serve()"],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            env=os.environ | {"PYTHONPATH": os.pathsep.join(path or os.curdir for path in sys.path)},
+        )
+
+    def parse(self, part: Part) -> Done | None:
+        """Records of these files; None when the process has died."""
+        if self._process.stdin is None or self._process.stdout is None:
+            return None
+        try:
+            _write(self._process.stdin, msgspec.msgpack.encode(part))
+            data = _read(self._process.stdout)
+        except OSError:
+            return None
+        return None if data is None else msgspec.msgpack.decode(data, type=Done)
+
+    def close(self) -> None:
+        """End the process."""
+        for pipe in (self._process.stdin, self._process.stdout):
+            if pipe is not None:
+                try:
+                    pipe.close()
+                except BrokenPipeError:
+                    continue  # it is gone already
+        self._process.wait()
+
+
+def serve() -> None:
+    """Parse what comes in on standard input until it ends (the worker's side)."""
+    while (data := _read(sys.stdin.buffer)) is not None:
+        part = msgspec.msgpack.decode(data, type=Part)
+        done = [(blob, _parse(path, text)) for blob, path, text in part]
+        _write(sys.stdout.buffer, msgspec.msgpack.encode(done))
+
+
+def _fallen(data: bytes) -> bytes:
+    """The record of a file that brought its worker down."""
+    record = syntax.parse("", b"")
+    hint = "Generated data belongs in a data file; nothing else needs doing."
+    record.diagnosis = Fault("python.crash", "Python's own parser breaks down on this file.", hint, 0)
+    record.lines = data.count(b"\n") + 1
+    return syntax.encode(record)
+
+
+def _write(pipe: IO[bytes], data: bytes) -> None:
+    pipe.write(_LENGTH.pack(len(data)))
+    pipe.write(data)
+    pipe.flush()
+
+
+def _read(pipe: IO[bytes]) -> bytes | None:
+    head = pipe.read(_LENGTH.size)
+    if len(head) < _LENGTH.size:
+        return None
+    (length,) = _LENGTH.unpack(head)
+    data = pipe.read(length)
+    return data if len(data) == length else None
 
 
 def _parse(path: str, data: bytes) -> bytes:

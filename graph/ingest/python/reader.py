@@ -143,9 +143,9 @@ def _ask(
             staged = staging.stage(program, readable, parameters)
             view = View(folder)
             refused = view.write(staged.files, blobs, staged.values)
-            report = found.read(view.root, view.paths(), [*program.roots, str(view.support)])
-        places = answers.Places(records, _lines(ids, blobs))
-        said = dict(answers.collect(report, records, places, view.insertions))
+            places = answers.Places(records, _lines(ids, blobs))
+            with found.report(view.root, view.paths(), [*program.roots, str(view.support)]) as report:
+                said = dict(answers.collect(report, records, places, view.insertions))
     except EngineError as error:
         return _Said({}, {}, error)
     unsaid = readable.keys() - refused.keys() - said.keys()
