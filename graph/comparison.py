@@ -138,6 +138,7 @@ class _Comparer:
         self.in_base, self.in_head = np.zeros(self.size, np.bool_), np.zeros(self.size, np.bool_)
         self.in_base[self.ids[base.alive]] = True
         self.in_head[: head.node_count] = head.alive
+        self.old, self.new = _pairs(base, self.ids, self.size), _pairs(head, None, self.size)
         self.reasons: dict[int, list[Reason]] = defaultdict(list)
         self.others: dict[int, str] = {}
         self.shifts: dict[int, list[Moved]] = defaultdict(list)
@@ -254,7 +255,7 @@ class _Comparer:
         What a changed target explains is left out: that target reaches them by the side that has
         the dependency. Weak tiers say nothing here: any new definition of a name moves them.
         """
-        old, new = _pairs(self.base, self.ids, self.size), _pairs(self.head, None, self.size)
+        old, new = self.old, self.new
         starts = np.zeros(self.size, np.bool_)
         starts[list(self.reasons)] = True
         rewritten = np.zeros(self.size, np.bool_)
@@ -281,7 +282,7 @@ class _Comparer:
         """
         if not self.imports:
             return
-        old, new = _imported(self.base, self.ids), _imported(self.head, None)
+        old, new = self.old.imported(), self.new.imported()
         for node in self.imports:
             before, after = _closure(old, node), _closure(new, node)
             if node not in self.reasons and any(map(self.acts, before ^ after)):
@@ -332,6 +333,14 @@ class _Pairs(NamedTuple):
     targets: Ints
     kinds: NDArray[np.uint8]
 
+    def imported(self) -> dict[int, list[int]]:
+        """What each module imports."""
+        found: dict[int, list[int]] = defaultdict(list)
+        chosen = self.kinds == EDGE_CODE[EdgeKind.IMPORTS]
+        for user, target in zip(self.users[chosen].tolist(), self.targets[chosen].tolist(), strict=True):
+            found[user].append(target)
+        return found
+
     def only(self, other: _Pairs) -> Longs:
         """Places of pairs that the other side lacks."""
         return np.flatnonzero(~among(self.codes, other.codes))
@@ -350,17 +359,6 @@ def _pairs(side: Incidence, ids: Ints | None, size: int) -> _Pairs:
     if ids is not None:
         targets, users = ids[targets], ids[users]
     return _Pairs(users.astype(np.int64) * size + targets, users, targets, kinds)
-
-
-def _imported(side: Incidence, ids: Ints | None) -> dict[int, list[int]]:
-    """What each module imports, in ids of the union."""
-    found: dict[int, list[int]] = defaultdict(list)
-    for edge in side.edges_of(EdgeKind.IMPORTS).tolist():
-        for importer in side.in_role(edge, "importer"):
-            for imported in side.in_role(edge, "imported"):
-                pair = (importer, imported) if ids is None else (int(ids[importer]), int(ids[imported]))
-                found[pair[0]].append(pair[1])
-    return found
 
 
 def _closure(imported: Mapping[int, list[int]], module: int) -> set[int]:
