@@ -110,6 +110,7 @@ class Incidence:
     _adjacency: tuple[Adjacency, Adjacency] | None = field(default=None, repr=False)
     _overriding: Overriding | None = field(default=None, repr=False)
     _unresolved: Ints | None = field(default=None, repr=False)
+    _path_ranks: Ints | None = field(default=None, repr=False)
 
     @classmethod
     def build(
@@ -314,3 +315,14 @@ class Incidence:
             counts = np.bincount(symbols, weights=self.count[edges], minlength=self.node_count)
             self._unresolved = counts.astype(np.int32)
         return self._unresolved
+
+    def path_ranks(self) -> Ints:
+        """The place of each of `paths` among them in alphabetical order, and -1 last: for `path_id` -1.
+
+        Paths that are written twice, as an overlay may have them, share a place.
+        """
+        if self._path_ranks is None:
+            paths = list(self.paths)
+            places = {path: at for at, path in enumerate(sorted(set(paths)))}
+            self._path_ranks = np.array([*(places[path] for path in paths), -1], np.int32)
+        return self._path_ranks

@@ -61,13 +61,9 @@ def rows(incidence: Incidence, kind: EdgeKind, *, overrides: bool = True) -> Ite
     at tier hierarchy. A pair may occur at several tiers or forms, as different facts say it.
     """
     near, far, edges, tiers, beside = _pairs(incidence, kind, overrides)
-    paths = list(incidence.paths)
-    rank = np.empty(len(paths) + 1, np.int64)
-    rank[sorted(range(len(paths)), key=paths.__getitem__)] = np.arange(len(paths))
-    rank[-1] = -1
-    sides = [_places(incidence, side, rank) for side in (near, far)]
-    order = np.lexsort((tiers, sides[1][1], sides[1][0], sides[0][1], sides[0][0]))
-    paths.append("")
+    paths, rank, line = [*incidence.paths, ""], incidence.path_ranks(), incidence.line
+    first, second = ((line[side], rank[incidence.path_id[side]]) for side in (near, far))
+    order = np.lexsort((tiers, second[0], second[1], first[0], first[1]))
     forms = incidence.form[edges]
     for at in range(0, len(order), _PART):
         part = order[at : at + _PART]
@@ -119,9 +115,3 @@ def _pairs(incidence: Incidence, kind: EdgeKind, overrides: bool) -> Pairs:
         np.concatenate((tiers, np.maximum(tiers[calls], links[at]))),
         np.concatenate((beside, np.ones(len(at), np.bool_))),
     )
-
-
-def _places(
-    incidence: Incidence, nodes: NDArray[np.int32], rank: NDArray[np.int64]
-) -> tuple[NDArray[np.int64], NDArray[np.int32]]:
-    return rank[incidence.path_id[nodes]], incidence.line[nodes]

@@ -186,21 +186,26 @@ def _described(found: Reached, order: Places, proofs: Proofs) -> tuple[Item, ...
 def _order(incidence: Incidence, found: Reached) -> Places:
     """Places of the reached nodes by distance, tier, path, line and key: the same for every build."""
     nodes = found.nodes
-    paths = _ranks(list(incidence.paths))
-    places = incidence.path_id[nodes]
-    path = np.where(places < 0, -1, paths[places]) if len(paths) else places
-    keys = _ranks([incidence.keys.raw(node) for node in nodes.tolist()])
-    return np.lexsort((keys, incidence.line[nodes], path, found.tiers, found.distances))
-
-
-def _ranks(texts: list[str] | list[bytes]) -> Places:
-    """The place of each text among all of them, sorted; equal texts share one."""
-    places = {text: at for at, text in enumerate(sorted(set(texts)))}  # type: ignore[type-var]
-    return np.array([places[text] for text in texts], np.int64)
+    paths = incidence.path_ranks()[incidence.path_id[nodes]]
+    columns = (incidence.line[nodes], paths, found.tiers, found.distances)
+    order = np.lexsort(columns)
+    # Keys are read only where all else is equal: tests of one file, properties and their setters.
+    same = np.ones(max(0, len(order) - 1), np.bool_)
+    for column in columns:
+        same &= column[order[1:]] == column[order[:-1]]
+    tied = np.flatnonzero(np.concatenate((same, [False])) | np.concatenate(([False], same)))
+    if len(tied):
+        keys = [incidence.keys.raw(node) for node in nodes[order[tied]].tolist()]
+        ranks = np.zeros(len(nodes), np.int64)
+        ranks[order[tied[sorted(range(len(keys)), key=keys.__getitem__)]]] = np.arange(len(keys))
+        order = np.lexsort((ranks, *columns))
+    return order
 
 
 def _by_label(incidence: Incidence, nodes: Places) -> list[int]:
-    return sorted(nodes.tolist(), key=lambda node: (incidence.path(node), incidence.line[node], node))
+    return sorted(
+        nodes.tolist(), key=lambda at: (incidence.path(at), incidence.line[at], incidence.keys[at])
+    )
 
 
 def _owners(incidence: Incidence, source: Incidence, found: Reached) -> tuple[tuple[Owned, ...], int]:

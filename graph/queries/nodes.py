@@ -122,11 +122,13 @@ def _at_line(incidence: Incidence, file: int, line: int) -> int:
     held = np.flatnonzero((incidence.file == file) & incidence.alive)
     first, last = incidence.line, incidence.end
     inside: list[int] = held[(first[held] <= line) & (line <= last[held])].tolist()
+    module = code_of(Sort.MODULE)
     if inside:
         # The innermost begins last; of those that begin together it ends first.
-        return max(inside, key=lambda at: (first[at], -last[at], incidence.mark[at]))
+        sort, mark = incidence.sort, incidence.mark
+        return max(inside, key=lambda at: (sort[at] != module, first[at], -last[at], mark[at]))
     end = int(last[held].max(initial=0))
-    modules = held[incidence.sort[held] == code_of(Sort.MODULE)]
+    modules = held[incidence.sort[held] == module]
     if len(modules) and 1 <= line <= end:
         return int(modules[0])
     raise NotFoundError(
