@@ -1,1 +1,3 @@
-"""The composition root: settings, command line, HTTP application and GraphQL."""
+"""The composition root: settings, the command line, GraphQL and the service. Nothing imports from here."""
+
+__version__ = "0.1.0"

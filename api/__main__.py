@@ -1,0 +1,5 @@
+"""`python -m api` is `maestro`."""
+
+from api.command import main
+
+main()

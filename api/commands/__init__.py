@@ -1,0 +1,1 @@
+"""The commands of `maestro`, a file a group."""

@@ -1,0 +1,112 @@
+"""`maestro index`, `status`, `prune`, and the tour that `make run` gives."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+from rich.text import Text
+
+from api import documents
+from api.commands.running import Json, Repo, answer
+from api.console import Meter, answers
+from api.listing import print_indexed, print_pruned, print_status
+from api.questions import Question, Subject
+from api.rendering import print_impact
+
+if TYPE_CHECKING:
+    from api.service import Service
+
+RESUMING = "Nothing half-done is visible; the next `maestro index` goes on from what was read so far."
+
+Place = Annotated[Path, typer.Argument(metavar="PATH", help="A clone on this machine; it is only read.")]
+
+
+def index(
+    place: Place = Path(),
+    name: Annotated[str, typer.Option(help="What to call it; its folder's name by default.")] = "",
+    rev: Annotated[str, typer.Option(help="The revision to index.")] = "HEAD",
+    full: Annotated[bool, typer.Option("--full", help="Resolve everything again, changed or not.")] = False,
+    json: Json = False,
+) -> None:
+    """Read a git repository into the hypergraph, or bring it up to date.
+
+    Nothing in the repository is run, its git hooks and settings included, and no source text is kept.
+
+    **Examples**
+
+    - `maestro index .`
+    - `maestro index ~/src/flask --name flask --rev main`
+    """
+
+    async def work(service: Service, meter: Meter) -> documents.Document:
+        return await service.index(place, name, rev=rev, full=full, progress=meter)
+
+    found = answer(work, json, RESUMING)
+    assert isinstance(found, documents.Indexed)
+    if not json:
+        print_indexed(answers(), found)
+
+
+def status(json: Json = False) -> None:
+    """Which repositories are in the store, at which commit, and where everything is kept."""
+
+    async def work(service: Service, meter: Meter) -> documents.Document:
+        return await service.status()
+
+    found = answer(work, json)
+    assert isinstance(found, documents.Status)
+    if not json:
+        print_status(answers(), found)
+
+
+def prune(repo: Repo = "", json: Json = False) -> None:
+    """Remove facts that were retired long ago (MAESTRO_KEEP runs), and files that nothing needs."""
+
+    async def work(service: Service, meter: Meter) -> documents.Document:
+        return await service.prune(repo, progress=meter)
+
+    found = answer(work, json, "What was removed so far stays removed; nothing valid was touched.")
+    assert isinstance(found, documents.Pruned)
+    if not json:
+        print_pruned(answers(), found)
+
+
+def tour(place: Place = Path()) -> None:
+    """Index a clone, show what its last commit reaches, and say what to type next (`make run`)."""
+    console = answers()
+
+    async def work(service: Service, meter: Meter) -> documents.Document:
+        indexed = await service.index(place, progress=meter)
+        meter.stop()
+        print_indexed(console, indexed)
+        console.print()
+        question = Question(Subject.REVISIONS, indexed.commit, repository=indexed.repository)
+        return await service.impact(question, progress=meter)
+
+    found = answer(work, False, RESUMING)
+    assert isinstance(found, documents.Impact)
+    print_impact(console, found)
+    console.print()
+    console.print(Text("Next", style="heading"))
+    from api.service import repository_name
+
+    repo = "" if repository_name(place) == repository_name(Path()) else f" --repo {found.repository}"
+    for command, why in _next(found, repo):
+        console.print(Text.assemble("  ", (f"{command:<58}", "command"), (why, "quiet")), soft_wrap=True)
+
+
+def _next(found: documents.Impact, repo: str) -> list[tuple[str, str]]:
+    maestro = ".venv/bin/maestro"
+    commands = []
+    if found.changed:
+        name = found.changed[0].symbol
+        commands.append((f"{maestro} impact {name.path}:{name.line}{repo}", "what one symbol reaches"))
+    commands += [
+        (f"{maestro} impact HEAD~5..HEAD{repo}", "what the last five commits reach"),
+        (f"git diff | {maestro} impact --diff -{repo}", "what is not committed yet"),
+        (f"{maestro} search NAME{repo}", "find a symbol, file or test"),
+        (f"{maestro} serve", "the same answers over GraphQL"),
+    ]
+    return commands

@@ -1,0 +1,111 @@
+"""How every command runs: settings, the service, progress, errors and exit codes."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import traceback
+from collections.abc import Awaitable, Callable, Iterator
+from typing import TYPE_CHECKING, Annotated
+
+import anyio
+import typer
+from rich.text import Text
+
+from api import documents
+from api.console import Meter, messages, showing
+from api.failures import INTERRUPTED, failure_of, masked
+from api.rendering import printable
+from api.settings import Settings, read_settings
+from graph.errors import AmbiguousError, MaestroError
+
+if TYPE_CHECKING:
+    from api.service import Service
+
+Json = Annotated[bool, typer.Option("--json", help="Print a document for programs (docs/json.md).")]
+Repo = Annotated[str, typer.Option("--repo", metavar="NAME", help="Which repository; needed only where there are several.")]
+Everything = Annotated[bool, typer.Option("--all", help="Show everything, not a screenful.")]
+
+Work = Callable[["Service", Meter], Awaitable[documents.Document]]
+
+
+def answer(work: Work, json: bool, resuming: str = "") -> documents.Document:
+    """Open the service, do the work, print the document where JSON was asked for, and return it.
+
+    An error ends the process with the exit code of `api.failures.TABLE`; ctrl-C with 130.
+
+    Parameters
+    ----------
+    resuming : str
+        What to say after ctrl-C about what becomes of the work.
+    """
+    with failing(json, resuming) as settings:
+        document = anyio.run(_work, settings, work)
+        if json:
+            typer.echo(documents.encode(document))
+        return document
+    raise AssertionError("unreachable")
+
+
+async def _work(settings: Settings, work: Work) -> documents.Document:
+    # Only now: the service brings numpy and the driver along, which --help does not need.
+    from api.service import Service
+
+    with showing(messages()) as meter:
+        async with Service.open(settings, meter) as service:
+            return await work(service, meter)
+
+
+@contextlib.contextmanager
+def failing(json: bool, resuming: str = "") -> Iterator[Settings]:
+    """Read the settings for a `with` block and turn what goes wrong in it into words and an exit code."""
+    settings = Settings()
+    try:
+        settings = read_settings(os.environ)
+        yield settings
+    except (typer.Exit, typer.Abort, BrokenPipeError):
+        raise
+    except KeyboardInterrupt:
+        messages().print(Text(f"Stopped. {resuming}".strip(), style="note"))
+        raise typer.Exit(INTERRUPTED) from None
+    except Exception as caught:
+        error = _single(caught)
+        if settings.debug:
+            traceback.print_exception(caught)
+        told = masked(error, settings)
+        tell(told, json)
+        raise typer.Exit(failure_of(told).exit_code) from None
+
+
+def _single(error: BaseException) -> BaseException:
+    """The first error of ours in a group (task groups wrap what their tasks raise)."""
+    while isinstance(error, BaseExceptionGroup):
+        ours = [each for each in error.exceptions if isinstance(each, MaestroError | BaseExceptionGroup)]
+        error = (ours or list(error.exceptions))[0]
+    return error
+
+
+def tell(error: MaestroError, json: bool) -> None:
+    """Say an error: as a document on standard output, or in words on standard error."""
+    candidates = error.candidates if isinstance(error, AmbiguousError) else ()
+    if json:
+        typer.echo(
+            documents.encode(
+                documents.Failed(
+                    code=error.code,
+                    message=error.message,
+                    hint=error.hint,
+                    exit_code=failure_of(error).exit_code,
+                    candidates=candidates,
+                )
+            )
+        )
+        return
+    console = messages()
+    console.print(Text.assemble(("Error: ", "bad"), printable(error.message)))
+    for candidate in candidates[:10]:
+        console.print(Text(f"  {printable(candidate)}"))
+    if len(candidates) > 10:
+        console.print(Text(f"  and {len(candidates) - 10} more", style="quiet"))
+    if error.hint:
+        console.print(Text(printable(error.hint), style="quiet"))

@@ -1,0 +1,351 @@
+"""The one place where settings, store and workspace meet: every command and GraphQL field goes through here."""
+
+from __future__ import annotations
+
+import difflib
+import os
+import re
+import time
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from api import documents, translation
+from api.questions import Question, Subject
+from api.settings import Settings
+from graph import indexing, judgement
+from graph.changes import Change, read_patch, read_revisions
+from graph.errors import AmbiguousError, InputError, MaestroError, NotFoundError
+from graph.facts import Scope
+from graph.incidence import Incidence
+from graph.ingest.clone import locate
+from graph.ingest.git import Mirror
+from graph.progress import Progress, silent
+from graph.queries import edges, impact, nodes, paths, search
+from graph.queries.proofs import Proofs
+from graph.reach import Direction
+from graph.schema import DEFAULT_TIER, Tier
+from graph.store import Store
+from graph.workspace import Workspace
+
+COLUMNS = ("file", "line", "on file", "on line", "tier")
+NAME_LIMIT = 63
+
+
+def repository_name(place: Path) -> str:
+    """What a clone is called where nobody says: its folder's name, without `.git` at its end.
+
+    Raises
+    ------
+    RepositoryError
+        There is no clone at that place.
+    """
+    folder = locate(place).root.name.removesuffix(".git")
+    name = re.sub(r"[^A-Za-z0-9._-]+", "-", folder).strip("-._")[:NAME_LIMIT]
+    return name or "repository"
+
+
+def check_name(name: str) -> str:
+    """A repository's name as given.
+
+    Raises
+    ------
+    InputError
+        It could not stand in keys and paths.
+    """
+    if not re.fullmatch(rf"[A-Za-z0-9][A-Za-z0-9._-]{{0,{NAME_LIMIT - 1}}}", name):
+        raise InputError(
+            f"{name!r} cannot name a repository.",
+            f"Use letters, digits, dots, dashes and underscores, at most {NAME_LIMIT}.",
+        )
+    return name
+
+
+@dataclass(frozen=True, slots=True)
+class Service:
+    """Answers questions about the repositories of one tenant."""
+
+    settings: Settings
+    store: Store
+    workspace: Workspace
+
+    @staticmethod
+    @asynccontextmanager
+    async def open(settings: Settings, progress: Progress = silent) -> AsyncIterator[Service]:
+        """Connect to the store, starting the embedded server where none runs."""
+        progress("starting the store", 0, 0)
+        async with Store.open(store_address(settings)) as store:
+            await store.migrate()
+            yield Service(settings, store, Workspace(settings.data))
+
+    def scope(self, name: str) -> Scope:
+        """The scope of a repository's name."""
+        return Scope(self.settings.tenant, check_name(name))
+
+    async def index(
+        self,
+        source: Path,
+        name: str = "",
+        *,
+        rev: str = "HEAD",
+        full: bool = False,
+        progress: Progress = silent,
+    ) -> documents.Indexed:
+        """Index a revision of a clone, and remember where the clone is."""
+        scope = self.scope(name or repository_name(source))
+        self._check_same_clone(scope, source, bool(name))
+        report = await indexing.index(
+            self.store,
+            self.workspace,
+            scope,
+            source,
+            rev=rev,
+            full=full,
+            engine=self.settings.engine,
+            with_history=self.settings.history,
+            progress=progress,
+        )
+        remember_clone(self.workspace, scope, source)
+        return translation.indexed(report)
+
+    def _check_same_clone(self, scope: Scope, source: Path, named: bool) -> None:
+        """Two clones whose folders have one name must not take turns in one place by accident."""
+        known = clone_of(self.workspace, scope)
+        if named or known is None or known == locate(source).root or not known.exists():
+            return
+        raise InputError(
+            f"{scope.repository} is the name of {known}, which is indexed already.",
+            "Give this one a name of its own: maestro index PATH --name NAME.",
+        )
+
+    async def repositories(self) -> list[Scope]:
+        """All repositories that are indexed, by name."""
+        return [scope for scope in scopes(self.workspace, self.settings.tenant) if await self.store.head(scope)]
+
+    async def choose(self, name: str) -> Scope:
+        """The repository of a name; without one the only one there is, or the one we stand in.
+
+        Raises
+        ------
+        NotFoundError, AmbiguousError
+            No repository is called so, or several could be meant.
+        """
+        known = {scope.repository: scope for scope in await self.repositories()}
+        if name in known:
+            return known[name]
+        if name:
+            near = difflib.get_close_matches(name, known, n=3) or sorted(known)[:8]
+            hint = f"Indexed are {', '.join(near)}." if near else "Nothing is indexed yet: maestro index PATH."
+            raise NotFoundError(f"No repository called {name!r} is indexed.", hint)
+        if len(known) == 1:
+            return next(iter(known.values()))
+        if not known:
+            raise NotFoundError("Nothing is indexed yet.", "Begin with: maestro index PATH")
+        here = self._standing_in(list(known.values()))
+        if here is None:
+            hint = "Say which one: --repo NAME."
+            raise AmbiguousError(f"{len(known)} repositories are indexed.", hint, tuple(sorted(known)))
+        return here
+
+    def _standing_in(self, known: list[Scope]) -> Scope | None:
+        try:
+            root = locate(Path()).root
+        except MaestroError:
+            return None
+        return next((scope for scope in known if clone_of(self.workspace, scope) == root), None)
+
+    async def arrays(self, scope: Scope) -> Incidence:
+        """The code of a repository at its head."""
+        found = await indexing.current_arrays(self.store, self.workspace, scope)
+        if found is None:
+            raise NotFoundError(f"{scope.repository} is not indexed yet.", "Begin with: maestro index PATH")
+        return found
+
+    def mirror(self, scope: Scope, refresh: bool) -> Mirror:
+        """The repository's mirror; brought up to date with the clone where that is here and asked for."""
+        clone = clone_of(self.workspace, scope)
+        if refresh and clone is not None and clone.exists():
+            return Mirror.refresh(clone, self.workspace.mirror(scope))
+        return Mirror.open(self.workspace.mirror(scope))
+
+    async def impact(
+        self,
+        question: Question,
+        *,
+        refresh: bool = True,
+        progress: Progress = silent,
+        deadline: float | None = None,
+        cancelled: Callable[[], bool] | None = None,
+        limit: int | None = None,
+    ) -> documents.Impact:
+        """What a change or symbol reaches.
+
+        Parameters
+        ----------
+        refresh : bool
+            Look into the clone first for commits that the mirror lacks.
+        deadline : float or None
+            Value of `time.monotonic` at which to give up.
+        """
+        begun = time.monotonic()
+        scope = await self.choose(question.repository)
+        head = await self.arrays(scope)
+        notes: tuple[str, ...] = ()
+        judged = None
+        if question.subject is Subject.SYMBOL:
+            graph, starts = head, nodes.find(head, question.asked)
+        else:
+            judged = self._judge(scope, question, refresh, progress)
+            graph, starts = judged.graph, judged.starts.tolist()
+        cone = impact.impact(
+            graph,
+            starts,
+            tier=question.tier,
+            depth=question.depth,
+            direction=Direction(question.direction.value),
+            deadline=deadline,
+            cancelled=cancelled,
+            limit=limit,
+            owners=head,
+        )
+        seconds = time.monotonic() - begun
+        return translation.impact(
+            question, cone, judged, run=head.head, indexed=head.commit, notes=notes, seconds=seconds
+        )
+
+    def _judge(
+        self, scope: Scope, question: Question, refresh: bool, progress: Progress
+    ) -> judgement.Judgement:
+        mirror = self.mirror(scope, refresh)
+        change = self._change(mirror, scope, question)
+        return judgement.judge(
+            self.workspace, mirror, change, engine=self.settings.engine, progress=progress
+        )
+
+    def _change(self, mirror: Mirror, scope: Scope, question: Question) -> Change:
+        if question.subject is Subject.DIFF:
+            return read_patch(mirror, scope, question.diff, question.asked)
+        return read_revisions(mirror, scope, question.asked)
+
+    async def paths(
+        self,
+        source: str,
+        target: str,
+        repository: str = "",
+        *,
+        tier: Tier = DEFAULT_TIER,
+        depth: int,
+        count: int,
+        deadline: float | None = None,
+    ) -> documents.Paths:
+        """The shortest proofs that the first depends on the second; where there is none, the other way round."""
+        scope = await self.choose(repository)
+        head = await self.arrays(scope)
+        ends = [nodes.find(head, text) for text in (source, target)]
+        for asked, found in zip((source, target), ends, strict=True):
+            if len(found) > 1:
+                raise _several(head, asked, found)
+        first, second = ends[0][0], ends[1][0]
+        direction = "depends"
+        found = paths.shortest_paths(head, second, first, count=count, tier=tier, depth=depth, deadline=deadline)
+        if not found.paths:
+            direction = "reaches"
+            found = paths.shortest_paths(head, first, second, count=count, tier=tier, depth=depth, deadline=deadline)
+        return translation.paths(scope, head, found, direction)
+
+    async def search(self, query: str, repository: str = "", *, limit: int = 20) -> documents.Found:
+        """Nodes by name, best first."""
+        scope = await self.choose(repository)
+        head = await self.arrays(scope)
+        return translation.found(scope, head, query, search.search(head, query, limit=limit + 1), limit)
+
+    async def node(self, asked: str, repository: str = "") -> tuple[Incidence, list[documents.Symbol]]:
+        """The nodes that a name, key or line means."""
+        head = await self.arrays(await self.choose(repository))
+        proofs = Proofs(head)
+        return head, [translation.symbol(proofs.node(node)) for node in nodes.find(head, asked)]
+
+    async def export(
+        self, kind: str, repository: str = "", *, progress: Progress = silent
+    ) -> documents.Export:
+        """All dependencies of a kind as rows."""
+        wanted = edges.exported_kind(kind)
+        scope = await self.choose(repository)
+        head = await self.arrays(scope)
+        progress("writing rows", 0, 0)
+        return documents.Export(
+            repository=scope.repository,
+            run=head.head,
+            commit=head.commit,
+            kind=wanted.value,
+            columns=COLUMNS,
+            rows=tuple(row.short for row in edges.rows(head, wanted)),
+        )
+
+    async def status(self) -> documents.Status:
+        """Every repository, and where everything is."""
+        repositories = [await self._repository(scope) for scope in await self.repositories()]
+        return documents.Status(
+            server=server_of(self.settings), data=str(self.settings.data), repositories=tuple(repositories)
+        )
+
+    async def _repository(self, scope: Scope) -> documents.Repository:
+        head = await self.store.head(scope)
+        arrays = await self.arrays(scope)
+        clone = clone_of(self.workspace, scope)
+        return documents.Repository(
+            name=scope.repository,
+            run=head.number if head else 0,
+            commit=head.commit if head else "",
+            nodes=arrays.node_count,
+            edges=arrays.edge_count,
+            origin=str(clone or ""),
+            bytes=room(self.workspace.of(scope)),
+        )
+
+
+def _several(head: Incidence, asked: str, found: list[int]) -> AmbiguousError:
+    proofs = Proofs(head)
+    labels = tuple(dict.fromkeys(proofs.node(node).label for node in found))
+    return AmbiguousError(f"{asked!r} means {len(found)} symbols.", "Name one, or FILE:LINE.", labels)
+
+
+def server_of(settings: Settings) -> str:
+    """Where the hypergraph is kept, in words."""
+    return f"Neo4j at {settings.neo4j_uri}" if settings.neo4j_uri else "the embedded server"
+
+
+def scopes(workspace: Workspace, tenant: str) -> list[Scope]:
+    """Repositories that have a folder here, by name."""
+    folder = workspace.of(Scope(tenant, "x")).parent
+    if not folder.is_dir():
+        return []
+    return [Scope(tenant, entry.name) for entry in sorted(folder.iterdir()) if entry.is_dir()]
+
+
+def clone_of(workspace: Workspace, scope: Scope) -> Path | None:
+    """The clone that a repository was last indexed from."""
+    try:
+        return Path(os.fsdecode((workspace.of(scope) / "clone").read_bytes()))
+    except OSError:
+        return None
+
+
+def remember_clone(workspace: Workspace, scope: Scope, source: Path) -> None:
+    """Note which clone a repository was indexed from."""
+    place = workspace.of(scope) / "clone"
+    fresh = place.with_suffix(".new")
+    fresh.write_bytes(os.fsencode(locate(source).root))
+    fresh.replace(place)
+
+
+def room(folder: Path) -> int:
+    """Bytes that the files below a folder hold."""
+    total = 0
+    for path in folder.rglob("*"):
+        try:
+            total += path.lstat().st_size
+        except OSError:  # gone since it was listed
+            continue
+    return total
