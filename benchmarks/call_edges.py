@@ -28,7 +28,7 @@ from benchmarks.figures import print_figures, print_table
 from graph.facts import Batch, Hyperedge, Scope
 from graph.ingest.git import Mirror
 from graph.resolution import resolve
-from graph.schema import DEFAULT_TIER, EdgeKind, Form, Sort, Tier
+from graph.schema import DEFAULT_TIER, EdgeKind, Form, NodeKind, Sort, Tier
 from graph.workspace import Workspace
 
 SURE = (Tier.EXACT, Tier.TYPED)
@@ -59,7 +59,8 @@ class Functions(NamedTuple):
 
 def functions(batch: Batch) -> Functions:
     """Every function and method that the batch contains."""
-    sorts = {node.key: dict(node.props).get("sort") for node in batch.nodes.values()}
+    symbols = (node for node in batch.nodes.values() if node.kind is NodeKind.SYMBOL)
+    sorts = {node.key: dict(node.props).get("sort") for node in symbols}
     found = Functions({}, {})
     for edge in batch.edges:
         if edge.kind is not EdgeKind.CONTAINS:

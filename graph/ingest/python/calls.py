@@ -66,9 +66,11 @@ class Merger:
         for call in own:
             ours[call.site].append(call)
         answered: set[Site] = set()
+        asked: set[Site] = set()
         for answer in answers.answers:
             site = Site(*answer.site)
             if answer.kind == "call" and not answer.detail:
+                asked.add(site)
                 mine = [call for call in ours.get(site, ()) if call.form in WRITTEN]
                 found = list(self._explicit(answer, site, names, mine))
                 if found:
@@ -78,7 +80,7 @@ class Merger:
                 yield from self._other(answer, site, names)
         for call in own:
             if not call.external and not (call.site in answered and call.form in WRITTEN):
-                yield call
+                yield self._ours(call, call.site in asked)
 
     def _explicit(
         self, answer: Answer, site: Site, names: list[Target | None], mine: list[CallSite]
@@ -108,6 +110,20 @@ class Merger:
             if answer.decorator:
                 around = self._record.definitions[answer.caller].parent
                 yield from self._targets(max(around, 0), site, Form.IMPLICIT, found, len(found))
+
+    def _ours(self, call: CallSite, asked: bool) -> CallSite:
+        """A call that only our own reader follows.
+
+        Where the engine was asked and found no type, a type that we inferred without regard to the
+        flow of control is a possibility like an override, no more.
+        """
+        if call.form is not Form.PLAIN or not call.targets:
+            return call
+        if call.tier is not Tier.EXACT and not self._says([call], call.targets[0], by_target=False):
+            call = call._replace(form=Form.HANDED)
+        if asked and call.tier is Tier.TYPED:
+            call = call._replace(tier=OVERRIDE)
+        return call
 
     def _other(self, answer: Answer, site: Site, names: list[Target | None]) -> Iterator[CallSite]:
         """Implicit calls, properties, callables handed over, nested definitions."""
@@ -186,11 +202,17 @@ class Merger:
         whose = Target(self._path, caller)
         return CallSite(whose, site, targets, tier, form, ENGINE, virtual=virtual, external=external)
 
-    def _says(self, mine: list[CallSite], target: Target) -> bool:
+    def _says(self, mine: list[CallSite], target: Target, by_target: bool = True) -> bool:
         """Whether the call names the target, and not a variable or field that holds it."""
         if not mine or not mine[0].name:
             return True
-        return any(s.name == self._name(target) or target in s.targets for s in mine)
+        name = self._name(target)
+        return any(call.name == name or (by_target and self._aliased(call, target)) for call in mine)
+
+    @staticmethod
+    def _aliased(call: CallSite, target: Target) -> bool:
+        """Whether an import gave the target another name here."""
+        return call.tier is Tier.EXACT and target in call.targets
 
     def _name(self, target: Target) -> str:
         return self._dispatch.name(target)

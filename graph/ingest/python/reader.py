@@ -108,7 +108,7 @@ def _resolve(
     with_engine: bool,
     progress: Progress,
 ) -> Batch:
-    program = Program(scope, records)
+    program = Program(scope, records, ids)
     table = fixtures.table(program)
     with ThreadPoolExecutor(1) as pool:
         asked: Future[_Said] | None = None
