@@ -116,14 +116,15 @@ def _resolve(
             asked = pool.submit(_ask, program, ids, table.parameters, blobs, cache / "engine")
         progress("linking", 0, len(records))
         linked = scopes.link(program)
-        framework = frameworks.link(program, table)
         progress("asking the type engine", 0, len(records))
         said = asked.result() if asked is not None else _Said({}, {}, None)
+    sites = list(_merge(program, linked.calls, said, table.parameters))
+    progress("following frameworks", 0, len(records))
+    framework = frameworks.link(program, table, sites)
+    sites += framework.calls
     batch = Batch()
     batch.add(linked.facts)
     batch.add(framework.facts)
-    sites = list(_merge(program, linked.calls, said, table.parameters))
-    sites += framework.calls
     batch.add(calls.edges(scope, sites, program.key, records, ids))
     batch.add(calls.unresolved(scope, sites, program.key, records, ids))
     batch.add(_diagnoses(scope, ids, records, said))
