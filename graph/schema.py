@@ -124,6 +124,9 @@ class Form(StrEnum):
     IMPLICIT = "implicit"
     WRAPPER = "wrapper"
     HANDED = "handed over"
+    DECORATING = "decorating"
+    """A module or class runs a decorator where the definition stands. It is a call, but what comes of
+    it is the decorated definition, as Decorates says: a cone does not follow it to all importers."""
 
 
 @unique
@@ -301,7 +304,7 @@ EDGES: dict[EdgeKind, EdgeSpec] = {
               "A method stands in for its base's where a call is dispatched at run time."),
         _edge(E.DECORATES, S, True, "code", "decorated:Symbol decorator+:Symbol", "decorator>decorated", "", "decorated",
               "A decorator makes what a name is bound to."),
-        _edge(E.REGISTERS, S, True, "code", "registry:Symbol registered+:Symbol", "registered>registry", "lines how", "registry, registered",
+        _edge(E.REGISTERS, S, True, "code", "registry:Symbol|File registered+:Symbol", "registered>registry", "lines how", "registry, registered",
               "A callable is handed to a registry (routes, tasks, hooks, tables) that may run it later."),
         _edge(E.PATCHES, S, True, "code", "patcher:Symbol target:Symbol", "target>patcher", "lines", "patcher, target",
               "A test replaces this name by string or attribute while it runs."),

@@ -25,8 +25,27 @@ GIVERS = frozenset(
 )
 """Methods that hand out what they are called on holds."""
 PASSERS = frozenset(
-    ["list", "tuple", "set", "frozenset", "reversed", "sorted", "iter", "next", "enumerate", "zip", "filter"]
-    + ["dict", "chain", "deque", "cast", "t.cast", "typing.cast", "itertools.chain", "copy.copy"]
+    [
+        "list",
+        "tuple",
+        "set",
+        "frozenset",
+        "reversed",
+        "sorted",
+        "iter",
+        "next",
+        "enumerate",
+        "zip",
+        "filter",
+        "dict",
+        "chain",
+        "deque",
+        "cast",
+        "t.cast",
+        "typing.cast",
+        "itertools.chain",
+        "copy.copy",
+    ]
 )
 """Functions whose result is, or holds, what they are given."""
 
@@ -118,7 +137,7 @@ class Expressions:
         adds = last in ADDERS
         if adds:
             for _, value in arguments[-1:] if last in ("insert", "setdefault", "__setitem__") else arguments:
-                self.record.binds.append(Bind(self.place, receiver, value))
+                self.record.binds.append(Bind(self.place, "+" + receiver, value))
         if last in GIVERS:
             if not adds and len(node.args) == 2 and type(node.args[1]) is not ast.Constant:
                 return (receiver, *(value for key, value in arguments if key == 1))
@@ -175,7 +194,12 @@ class Expressions:
 
     def binary(self, node: ast.BinOp) -> Values:
         """`a + b` of two containers holds what both hold."""
-        return self.value(node.left) + self.value(node.right)
+        found = self.value(node.right)
+        left = node.left
+        while type(left) is ast.BinOp:  # a long sum nests as deep as it has terms
+            found += self.value(left.right)
+            left = left.left
+        return self.value(left) + found
 
     def comparison(self, node: ast.Compare) -> Values:
         """A comparison is no callable."""
@@ -225,9 +249,9 @@ class Expressions:
             for one, other in zip(target.elts, value.elts, strict=True):
                 self.bind(one, other)
             return
-        self.take(target, self.value(value))
+        self.take(target, self.value(value), "*" if type(value) in _CONTAINERS else "")
 
-    def take(self, target: ast.expr, values: Values) -> None:
+    def take(self, target: ast.expr, values: Values, sign: str = "") -> None:
         """Put values into what a target names; a tuple's names each may get any of them."""
         kind = type(target)
         if kind is ast.Tuple or kind is ast.List:
@@ -239,11 +263,15 @@ class Expressions:
             return
         slots = self.value(target)
         if values and slots and type(slots[0]) is str:
-            binds, place = self.record.binds, self.place
+            slot = ("+" if kind is ast.Subscript else sign) + slots[0]
             for value in values:
                 if value != slots[0]:
-                    binds.append(Bind(place, slots[0], value))
+                    self.record.binds.append(Bind(self.place, slot, value))
 
+
+_CONTAINERS = frozenset(
+    {ast.List, ast.Tuple, ast.Set, ast.Dict, ast.ListComp, ast.SetComp, ast.DictComp, ast.GeneratorExp}
+)
 
 _EXPRESSIONS: dict[type[ast.AST], str] = {
     ast.Name: "name",

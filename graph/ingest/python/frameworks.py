@@ -7,12 +7,25 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Sequence
+from typing import TYPE_CHECKING, NamedTuple
 
-from graph.ingest.python.records import Definition
+from graph.facts import Fact
+from graph.ingest.python.records import CallSite, Definition
 from graph.ingest.python.traits import FrameworkRecord
 from graph.ingest.python.traversal import Traversal
 
-__all__ = ["FrameworkRecord", "collect"]
+if TYPE_CHECKING:
+    from graph.ingest.python.fixtures import FixtureTable
+    from graph.ingest.python.program import Program
+
+__all__ = ["Extension", "FrameworkRecord", "collect", "link"]
+
+
+class Extension(NamedTuple):
+    """What frameworks add: facts, and calls that go through what they keep or make."""
+
+    facts: list[Fact]
+    calls: list[CallSite]
 
 
 def collect(tree: ast.Module, definitions: Sequence[Definition]) -> FrameworkRecord:
@@ -27,5 +40,47 @@ def collect(tree: ast.Module, definitions: Sequence[Definition]) -> FrameworkRec
         their `def` or `class` and their name.
     """
     traversal = Traversal(definitions)
-    traversal.body(tree.body)
+    for statement in tree.body:
+        try:
+            traversal.body((statement,))
+        except RecursionError:
+            traversal.record.cut.append(statement.lineno)
+            traversal.reset()
     return traversal.record
+
+
+def link(
+    program: Program,
+    table: FixtureTable,
+    sites: Sequence[CallSite] = (),
+) -> Extension:
+    """Tie the collected records of a program together.
+
+    Parameters
+    ----------
+    program : Program
+    table : FixtureTable
+        What `fixtures.table` made of the same program.
+    sites : sequence of CallSite
+        Calls as the type engine and our own resolver see them, merged: without them decorators and
+        registrars that are methods are not found.
+    """
+    from graph.ingest.python import realisation, references, registrations, wrappers
+    from graph.ingest.python.flow import Flow
+
+    flow = Flow(program, table.discovery.names, sites)
+    configuration = table.discovery.configuration
+    facts: list[Fact] = [
+        *realisation.test_facts(program, table),
+        *registrations.registers(flow),
+        *references.text_facts(flow),
+        *references.entry_facts(flow, configuration.entries),
+        *realisation.diagnoses(program, configuration),
+    ]
+    calls = [
+        *realisation.hook_calls(program, table),
+        *wrappers.wrapper_calls(flow, sites),
+        *wrappers.kept_calls(flow, table.discovery.modules),
+        *wrappers.descriptor_calls(flow),
+    ]
+    return Extension(facts, calls)

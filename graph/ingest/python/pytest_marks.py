@@ -39,9 +39,7 @@ def mark(place: int, kind: str, expression: ast.expr) -> Mark:
     keywords = {keyword.arg: keyword.value for keyword in expression.keywords}
     written = values.get(0) or keywords.get("argnames")
     if written is not None:
-        names = tuple(
-            part.strip() for text in _texts(written) for part in text.split(",") if part.strip()
-        )
+        names = tuple(part.strip() for text in _texts(written) for part in text.split(",") if part.strip())
     how = values.get(2) or keywords.get("indirect")
     if isinstance(how, ast.Constant):
         indirect = names if how.value else ()

@@ -41,11 +41,31 @@ TAKERS: dict[str, str] = {
 """Last name of a function that reads a name from a string -> what kind of name that is."""
 
 VARIABLES = frozenset(
-    ["INSTALLED_APPS", "MIDDLEWARE", "MIDDLEWARE_CLASSES", "ROOT_URLCONF", "WSGI_APPLICATION"]
-    + ["ASGI_APPLICATION", "AUTHENTICATION_BACKENDS", "DATABASE_ROUTERS", "FORM_RENDERER"]
-    + ["PASSWORD_HASHERS", "SESSION_ENGINE", "TEST_RUNNER", "TEMPLATES", "CACHES", "DATABASES"]
-    + ["CELERY_IMPORTS", "CELERY_INCLUDE", "imports", "include", "default_app_config"]
-    + ["pytest_plugins", "collect_ignore", "collect_ignore_glob"]
+    [
+        "INSTALLED_APPS",
+        "MIDDLEWARE",
+        "MIDDLEWARE_CLASSES",
+        "ROOT_URLCONF",
+        "WSGI_APPLICATION",
+        "ASGI_APPLICATION",
+        "AUTHENTICATION_BACKENDS",
+        "DATABASE_ROUTERS",
+        "FORM_RENDERER",
+        "PASSWORD_HASHERS",
+        "SESSION_ENGINE",
+        "TEST_RUNNER",
+        "TEMPLATES",
+        "CACHES",
+        "DATABASES",
+        "CELERY_IMPORTS",
+        "CELERY_INCLUDE",
+        "imports",
+        "include",
+        "default_app_config",
+        "pytest_plugins",
+        "collect_ignore",
+        "collect_ignore_glob",
+    ]
 )
 """Variables whose strings a framework (Django, Celery, pytest) imports."""
 
@@ -68,9 +88,7 @@ def literals(node: ast.expr) -> Iterator[tuple[int, str]]:
         yield from literals(node.right)
 
 
-def taken(
-    place: int, callee: str, node: ast.Call, arguments: Sequence[tuple[Key, Value]]
-) -> Iterator[Text]:
+def taken(place: int, callee: str, node: ast.Call, arguments: Sequence[tuple[Key, Value]]) -> Iterator[Text]:
     """The names that a call hands over as strings."""
     last = callee.rpartition(".")[2]
     kind = TAKERS[last]

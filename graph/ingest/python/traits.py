@@ -68,7 +68,11 @@ class Call(msgspec.Struct, array_like=True, gc=False):
 
 
 class Bind(msgspec.Struct, array_like=True, gc=False):
-    """A value may get into a place: an assignment, an append, a loop's variable."""
+    """A value may get into a place: an assignment, an append, a loop's variable.
+
+    `slot` is a dotted name; with `+` before it the value is put into what it holds (`hooks[key] = f`,
+    `hooks.append(f)`), with `*` a literal container with the value in it is assigned.
+    """
 
     place: int
     slot: str
@@ -134,3 +138,7 @@ class FrameworkRecord(msgspec.Struct, array_like=True):
     """Names that the module's top level imports; `*module` for a star import."""
     untested: list[int] = []
     """Definitions that say `__test__ = False`."""
+    deleted: list[str] = []
+    """Names that the module's top level deletes."""
+    cut: list[int] = []
+    """Lines of top-level statements that nest too deep to be walked to their end."""

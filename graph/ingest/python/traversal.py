@@ -30,6 +30,10 @@ class Traversal(Expressions):
             node: getattr(self, name) for node, name in _STATEMENTS.items()
         }
 
+    def reset(self) -> None:
+        """Stand at the module's top level again, after a statement that nests too deep."""
+        self.place, self.typing, self.generator = 0, 0, False
+
     def body(self, statements: Sequence[ast.stmt]) -> None:
         """Walk statements of one scope."""
         handlers = self.statements
@@ -77,7 +81,7 @@ class Traversal(Expressions):
                 )  # fmt: skip
             if place >= 0:
                 name = dotted(expression.func if type(expression) is ast.Call else expression)
-                if name.endswith("fixture"):
+                if name.rpartition(".")[2] in _FIXTURES:
                     self.record.fixtures.append(fixture_mark(place, name, expression))
                 else:
                     self.marked(place, name, expression)
@@ -198,6 +202,8 @@ class Traversal(Expressions):
 
     def children(self, node: ast.stmt) -> None:
         """`raise`, `assert`, `del`: expressions whose value goes nowhere."""
+        if type(node) is ast.Delete and self.place == 0:
+            self.record.deleted.extend(name for target in node.targets if (name := dotted(target)))
         for child in ast.iter_child_nodes(node):
             if isinstance(child, ast.expr):
                 self.value(child)
@@ -213,6 +219,7 @@ class Traversal(Expressions):
                 self.record.imported.append(alias.asname or alias.name)
 
 
+_FIXTURES = frozenset(["fixture", "yield_fixture", "async_fixture", "asyncio_fixture", "trio_fixture"])
 _MARKS = frozenset({"usefixtures", "parametrize"})
 _LITERALS = frozenset({ast.List, ast.Tuple, ast.Constant})
 _SCOPES = frozenset({Sort.FUNCTION, Sort.METHOD, Sort.CLASS})

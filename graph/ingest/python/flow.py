@@ -1,0 +1,532 @@
+"""Which functions a callable value may be: asked for backwards, from where it is called.
+
+A small points-to analysis over callables alone (in the manner of Andersen, 1994, but demand-driven):
+local variables, fields by name and class, parameters, results. It does not tell calls of a function
+apart, except for what a function returns of its own parameters.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Iterator
+from typing import TYPE_CHECKING, NamedTuple, TypeAlias
+
+from graph.ingest.python.records import CallSite, Target
+from graph.ingest.python.tests import Names
+from graph.ingest.python.traits import Call, Decoration, FrameworkRecord, Function, Value
+from graph.schema import Sort
+
+if TYPE_CHECKING:
+    from graph.ingest.python.program import Program
+
+LIMIT = 2_000
+"""Places that one question may visit; what lies beyond is not found."""
+
+FUNCTIONS = frozenset({Sort.FUNCTION, Sort.METHOD})
+
+
+class Place(NamedTuple):
+    """Where a value may stand. `kind`: local, field, result (of a function) or call (its result).
+
+    `at` is the scope of a local, the class of a field (-1: of any), the function or the call.
+    """
+
+    kind: str
+    path: str
+    at: int
+    name: str = ""
+
+
+class Summary(NamedTuple):
+    """What a function gives back: which of its parameters, which functions, and what stands in places."""
+
+    parameters: frozenset[str]
+    values: frozenset[Target]
+    places: tuple[Place, ...]
+
+
+Found: TypeAlias = tuple[frozenset[Target], tuple[Place, ...]]
+_NOTHING: Found = (frozenset(), ())
+_EMPTY = Summary(frozenset(), frozenset(), ())
+
+
+class _File:
+    """One file's record, by what is asked for."""
+
+    def __init__(self, record: FrameworkRecord) -> None:
+        self.calls = record.calls
+        self.calls_in: dict[int, list[Call]] = defaultdict(list)
+        for call in record.calls:
+            self.calls_in[call.place].append(call)
+        self.functions = {function.place: function for function in record.functions}
+        self.binds: dict[tuple[int, str], list[Value]] = defaultdict(list)
+        self.local: dict[int, set[str]] = defaultdict(set)
+        for bind in record.binds:
+            name = bind.slot.lstrip("+*")
+            self.binds[bind.place, name].append(bind.value)
+            if "." not in name and bind.slot[0] != "+":
+                self.local[bind.place].add(name)
+        self.returns: dict[int, list[Value]] = defaultdict(list)
+        for given in record.returns:
+            self.returns[given.place].append(given.value)
+
+
+class Flow:
+    """Answers what a callable value of a program may be.
+
+    Parameters
+    ----------
+    program : Program
+    sites : iterable of CallSite
+        Calls that were resolved by types or names; where none speaks of a call, it is unknown.
+    """
+
+    def __init__(self, program: Program, names: Names, sites: Iterable[CallSite]) -> None:
+        self.program = program
+        self.names = names
+        self.files = {
+            path: _File(record.frameworks)
+            for path, record in program.records.items()
+            if record.frameworks is not None
+        }
+        self.resolved: dict[tuple[str, int, int, int, int], tuple[Target, ...]] = {}
+        for site in sites:
+            if site.targets:
+                key = (site.caller.path, *site.site)
+                known = self.resolved.get(key)
+                self.resolved[key] = site.targets if known is None else (*known, *site.targets)
+        self._sources: dict[Place, Found] = {}
+        self._summaries: dict[Target, Summary] = {}
+        self._within: dict[Target, frozenset[int]] = {}
+        self._subclasses: dict[Target, list[Target]] | None = None
+        self._stores: dict[str, list[tuple[str, int, str, Value]]] = defaultdict(list)
+        self.tables: set[tuple[str, int, str]] = set()
+        """Names of module level that hold containers: path, 0, name."""
+        self._adds: dict[tuple[str, int, str], list[tuple[int, Value]]] = defaultdict(list)
+        self.callers: dict[Target, list[tuple[str, Call]]] = defaultdict(list)
+        self.decorated: dict[Target, list[Target]] = defaultdict(list)
+        """Functions that decorate -> what they decorate."""
+        self.decorators: dict[Target, list[tuple[Decoration, frozenset[Target]]]] = defaultdict(list)
+        """Definition -> its decorators that are the program's own, nearest first."""
+        self._index()
+
+    def _index(self) -> None:
+        for path, file in self.files.items():
+            for call in file.calls:
+                for target in self.targets(path, call):
+                    self.callers[self.entry(target)].append((path, call))
+            record = self.program.records[path].frameworks
+            for bind in record.binds if record is not None else ():
+                name = bind.slot.lstrip("+*")
+                sort = self.sort(Target(path, bind.place))
+                if "." in name or sort is Sort.CLASS:
+                    self._stores[name.rpartition(".")[2]].append((path, bind.place, name, bind.value))
+                elif bind.slot[0] in "+*" and not bind.place:
+                    self.tables.add((path, 0, name))
+                elif bind.slot[0] == "+":
+                    owner = self.scope_of(path, bind.place, name)
+                    if owner != bind.place:
+                        self._adds[path, owner, name].append((bind.place, bind.value))
+        self._sources.clear()
+        self._summaries.clear()
+        for path in self.files:
+            record = self.program.records[path].frameworks
+            for decoration in record.decorations if record is not None else ():
+                if decoration.place >= 0:
+                    self._decoration(path, decoration)
+        self._sources.clear()
+        self._summaries.clear()
+
+    def _decoration(self, path: str, decoration: Decoration) -> None:
+        if decoration.value in _OUTSIDE:
+            return
+        decorated = Target(path, decoration.place)
+        found: frozenset[Target]
+        if isinstance(decoration.value, str):
+            span = (decoration.line, decoration.column, decoration.end_line, decoration.end_column)
+            direct = self.resolved.get((path, *span))
+            around = self.program.records[path].definitions[decoration.place].parent
+            found = frozenset(direct) if direct else self.values(path, max(around, 0), decoration.value)
+        else:
+            if not self.targets(path, self.files[path].calls[decoration.value]):
+                return
+            found = self.ask(Place("call", path, decoration.value))
+        found = frozenset(self.entry(target) for target in found) - {decorated}
+        if found:
+            self.decorators[decorated].append((decoration, found))
+            for target in found:
+                self.decorated[target].append(decorated)
+
+    # Small questions
+
+    def sort(self, target: Target) -> Sort:
+        """What a target is."""
+        return self.program.records[target.path].definitions[target.place].sort
+
+    def targets(self, path: str, call: Call) -> tuple[Target, ...]:
+        """What a call runs, as the resolvers said."""
+        return self.resolved.get((path, call.line, call.column, call.end_line, call.end_column), ())
+
+    def entry(self, target: Target) -> Target:
+        """What runs when a target is called: a class's `__init__`, else itself."""
+        if self.sort(target) is Sort.CLASS:
+            return self.names.klass(target).get("__init__", target)
+        return target
+
+    def parent(self, target: Target) -> int:
+        """Place of the definition around."""
+        return self.program.records[target.path].definitions[target.place].parent
+
+    def scope_of(self, path: str, place: int, name: str) -> int:
+        """The scope that a bare name belongs to, as seen from a definition; 0 for the module."""
+        file, definitions, start = self.files[path], self.program.records[path].definitions, place
+        while place > 0:
+            function = file.functions.get(place)
+            if function is not None:
+                if name in file.local.get(place, ()) or _has(function, name):
+                    return place
+                if name in self.names.children(path, place):
+                    return place
+            elif place == start and name in file.local.get(place, ()):
+                return place
+            place = definitions[place].parent
+        return 0
+
+    def owner(self, path: str, place: int, name: str) -> Target | None:
+        """The class that `self` (or `cls`) stands for where `name` is a method's first parameter."""
+        scope = self.scope_of(path, place, name)
+        function = self.files[path].functions.get(scope)
+        if function is None or not function.positional or function.positional[0] != name:
+            return None
+        around = self.parent(Target(path, scope))
+        if around > 0 and self.sort(Target(path, around)) is Sort.CLASS:
+            return Target(path, around)
+        return None
+
+    def within(self, function: Target) -> frozenset[int]:
+        """Places of a function and of the functions inside it."""
+        known = self._within.get(function)
+        if known is None:
+            definitions = self.program.records[function.path].definitions
+            places = {function.place}
+            for place in range(function.place + 1, len(definitions)):
+                if definitions[place].parent in places:
+                    places.add(place)
+            known = self._within[function] = frozenset(places)
+        return known
+
+    def calls_of(self, path: str, places: frozenset[int]) -> Iterator[Call]:
+        """Calls written in some definitions of a file."""
+        for place in places:
+            yield from self.files[path].calls_in.get(place, ())
+
+    def reached(self, path: str, call: Call) -> Iterator[Target]:
+        """What a call may run, overrides in derived classes too."""
+        for target in self.targets(path, call):
+            yield self.entry(target)
+            yield from self.overrides(target)
+
+    def overrides(self, method: Target) -> Iterator[Target]:
+        """Methods of derived classes that stand in for a method."""
+        around = self.parent(method)
+        if around <= 0 or self.sort(Target(method.path, around)) is not Sort.CLASS:
+            return
+        name = self.name(method)
+        for derived in self._derived().get(Target(method.path, around), ()):
+            place = self.names.children(derived.path, derived.place).get(name)
+            if place is not None and self.sort(Target(derived.path, place)) in FUNCTIONS:
+                yield Target(derived.path, place)
+
+    def _derived(self) -> dict[Target, list[Target]]:
+        if self._subclasses is None:
+            self._subclasses = defaultdict(list)
+            for path in self.files:
+                for place, definition in enumerate(self.program.records[path].definitions):
+                    if definition.sort is Sort.CLASS:
+                        for base in self.program.mro(Target(path, place))[1:]:
+                            self._subclasses[base].append(Target(path, place))
+        return self._subclasses
+
+    # The analysis
+
+    def values(self, path: str, place: int, value: Value) -> frozenset[Target]:
+        """Functions and classes that a value, read within a definition, may be."""
+        values, places = self.read(path, place, value)
+        return values.union(*(self.ask(inner) for inner in places)) if places else values
+
+    def ask(self, start: Place) -> frozenset[Target]:
+        """Functions and classes that may stand in a place."""
+        seen, waiting = {start}, [start]
+        found: set[Target] = set()
+        while waiting and len(seen) < LIMIT:
+            values, places = self.sources(waiting.pop())
+            found |= values
+            for other in places:
+                if other not in seen:
+                    seen.add(other)
+                    waiting.append(other)
+        return frozenset(found)
+
+    def read(self, path: str, place: int, value: Value) -> Found:
+        """Where a value comes from, one step."""
+        if isinstance(value, int):
+            return frozenset(), (Place("call", path, value),)
+        root, _, rest = value.partition(".")
+        if not rest:
+            return frozenset(), (Place("local", path, self.scope_of(path, place, root), root),)
+        last = rest.rpartition(".")[2]
+        if root == "?":
+            return frozenset(), (Place("field", "", -1, last),)
+        scope = self.scope_of(path, place, root)
+        if scope or root == "super()":
+            klass = self._super(path, place) if root == "super()" else self.owner(path, place, root)
+            if klass is not None and "." not in rest:
+                return self._member(klass, rest)
+            return frozenset(), (Place("field", "", -1, last),)
+        return self._named(path, place, value)
+
+    def _super(self, path: str, place: int) -> Target | None:
+        while place > 0:
+            if self.sort(Target(path, place)) is Sort.CLASS:
+                bases = self.program.mro(Target(path, place))[1:]
+                return bases[0] if bases else None
+            place = self.parent(Target(path, place))
+        return None
+
+    def _member(self, klass: Target, name: str) -> Found:
+        target = self.names.klass(klass).get(name)
+        if target is not None and self.sort(target) not in _STORED:
+            return frozenset((target,)), ()
+        return frozenset(), (Place("field", klass.path, klass.place, name),)
+
+    def _named(self, path: str, place: int, text: str) -> Found:
+        """A name of the module's top level or of another module's."""
+        values: set[Target] = set()
+        places: list[Place] = []
+        for target in self.program.resolve(path, place, text):
+            definition = self.program.records[target.path].definitions[target.place]
+            name = definition.qualname.rpartition(".")[2]
+            if definition.sort in FUNCTIONS or definition.sort is Sort.CLASS:
+                values.add(target)
+            elif definition.sort is Sort.CONSTANT:
+                if target.path != path or "." in text:
+                    places.append(Place("local", target.path, 0, name))
+            elif definition.sort is Sort.ATTRIBUTE:
+                places.append(Place("field", target.path, definition.parent, name))
+        return frozenset(values), tuple(places)
+
+    def sources(self, place: Place) -> Found:
+        """Values that get into a place at once, and the places that others come from."""
+        known = self._sources.get(place)
+        if known is None:
+            self._sources[place] = _NOTHING  # a place that leads back to itself adds nothing
+            known = self._sources[place] = getattr(self, "_" + place.kind)(place)
+        return known
+
+    def _local(self, place: Place) -> Found:
+        gathered = [self._bound(place)]
+        function = self.files[place.path].functions.get(place.at)
+        if function is not None and _has(function, place.name):
+            gathered.append(self._argument(Target(place.path, place.at), function, place.name))
+        return _joined(gathered)
+
+    def _bound(self, place: Place) -> Found:
+        """What a scope itself binds to a name."""
+        file = self.files[place.path]
+        gathered = [
+            self.read(place.path, place.at, value) for value in file.binds.get((place.at, place.name), ())
+        ]
+        for inner, value in self._adds.get((place.path, place.at, place.name), ()):
+            gathered.append(self.read(place.path, inner, value))
+        child = self.names.children(place.path, place.at).get(place.name)
+        if child is not None and self.sort(Target(place.path, child)) not in _STORED:
+            gathered.append((frozenset((Target(place.path, child),)), ()))
+        elif place.at == 0:
+            gathered.append(self._named(place.path, 0, place.name))
+        return _joined(gathered)
+
+    def _argument(self, function: Target, shape: Function, name: str) -> Found:
+        """What a function's callers, and what it decorates, hand over for a parameter."""
+        bound = self.is_bound(function)
+        gathered: list[Found] = []
+        for overridden in (function, *self._overridden(function)):
+            for path, call in self.callers.get(overridden, ()):
+                for value in arguments(shape, name, call, bound):
+                    gathered.append(self.read(path, call.place, value))
+        first = shape.positional[1 if bound else 0 :][:1]
+        decorated = self.decorated.get(function)
+        if decorated and name in (*first, shape.vararg):
+            gathered.append((frozenset(decorated), ()))
+        return _joined(gathered)
+
+    def _overridden(self, method: Target) -> Iterator[Target]:
+        """Methods of base classes that a method stands in for: it is called where they are."""
+        if self.is_bound(method):
+            name = self.name(method)
+            for base in self.program.mro(Target(method.path, self.parent(method)))[1:]:
+                place = self.names.children(base.path, base.place).get(name)
+                if place is not None:
+                    yield Target(base.path, place)
+
+    def is_bound(self, function: Target) -> bool:
+        """Whether a call does not write the first parameter: a method's `self`."""
+        around = self.parent(function)
+        return around > 0 and self.sort(Target(function.path, around)) is Sort.CLASS
+
+    def _field(self, place: Place) -> Found:
+        """What is stored under an attribute's name in related classes; in any, if they are all related."""
+        stores = self._stores.get(place.name, ())
+        if not stores:
+            return _NOTHING
+        owned = [(self._store_owner(store), store) for store in stores]
+        if place.at < 0:
+            owners = {owner for owner, _ in owned if owner is not None}
+            first = min(owners, default=None)
+            if first is None or not all(self._related(first, owner) for owner in owners):
+                return _NOTHING
+        wanted = Target(place.path, place.at)
+        gathered = []
+        for owner, (path, at, _, value) in owned:
+            if place.at < 0 or owner is None or self._related(wanted, owner):
+                gathered.append(self.read(path, at, value))
+        return _joined(gathered)
+
+    def _store_owner(self, store: tuple[str, int, str, Value]) -> Target | None:
+        path, place, name, _ = store
+        root, _, rest = name.partition(".")
+        if not rest:
+            return Target(path, place)
+        return self.owner(path, place, root) if "." not in rest else None
+
+    def _related(self, one: Target, other: Target) -> bool:
+        return one == other or other in self.program.mro(one) or one in self.program.mro(other)
+
+    def _result(self, place: Place) -> Found:
+        file = self.files[place.path]
+        return _joined([self.read(place.path, place.at, value) for value in file.returns.get(place.at, ())])
+
+    def _call(self, place: Place) -> Found:
+        """What a call gives back: what its function returns, its own parameters replaced by what is given."""
+        call = self.files[place.path].calls[place.at]
+        targets = self.targets(place.path, call) or tuple(self._callees(place.path, call))
+        if not targets:
+            first = [value for key, value in call.arguments if key in (0, "func")]
+            if isinstance(call.callee, int):  # decorator(arguments)(function) of something outside
+                first += [value for key, value in call.arguments if key == "*"]
+            return _joined([self.read(place.path, call.place, value) for value in first])
+        gathered: list[Found] = []
+        for target in targets:
+            if self.sort(target) is Sort.CLASS or self.name(target) in ("__init__", "__new__"):
+                klass = (
+                    target if self.sort(target) is Sort.CLASS else Target(target.path, self.parent(target))
+                )
+                run = self.names.klass(klass).get("__call__")
+                if run is not None:
+                    gathered.append((frozenset((run,)), ()))
+            else:
+                for other in (target, *self.overrides(target)):
+                    gathered.append(self._returned(place.path, call, other))
+        return _joined(gathered)
+
+    def _callees(self, path: str, call: Call) -> Iterator[Target]:
+        """What a call of a call's result, or of a closure's name, runs."""
+        if isinstance(call.callee, int):
+            inner = self.files[path].calls[call.callee]
+            if self.targets(path, inner):
+                yield from self.ask(Place("call", path, call.callee))
+
+    def _returned(self, path: str, call: Call, target: Target) -> Found:
+        summary = self.summary(target)
+        file = self.files.get(target.path)
+        shape = file.functions.get(target.place) if file is not None else None
+        gathered: list[Found] = [(summary.values, summary.places)]
+        if shape is not None:
+            bound = self.is_bound(target)
+            for name in summary.parameters:
+                for value in arguments(shape, name, call, bound):
+                    gathered.append(self.read(path, call.place, value))
+        return _joined(gathered)
+
+    def summary(self, target: Target) -> Summary:
+        """What a function returns: of its parameters, and of what it makes or finds."""
+        known = self._summaries.get(target)
+        if known is not None:
+            return known
+        self._summaries[target] = _EMPTY  # a function that returns its own result adds nothing
+        file = self.files.get(target.path)
+        if file is None:
+            return _EMPTY
+        shape = file.functions.get(target.place)
+        start = Place("result", target.path, target.place)
+        seen, waiting = {start}, [start]
+        parameters: set[str] = set()
+        values: set[Target] = set()
+        open_: list[Place] = []
+        while waiting:
+            place = waiting.pop()
+            if place.kind == "local" and shape is not None and _has(shape, place.name):
+                parameters.add(place.name)
+                found = self._bound(place)
+            else:
+                found = self._call(place) if place.kind == "call" else self.sources(place)
+            values |= found[0]
+            for other in found[1]:
+                if other not in seen:
+                    seen.add(other)
+                    (waiting if self._inside(other, target) else open_).append(other)
+        known = Summary(frozenset(parameters), frozenset(values), tuple(open_))
+        self._summaries[target] = known
+        return known
+
+    def _inside(self, place: Place, function: Target) -> bool:
+        if place.path != function.path:
+            return False
+        if place.kind == "call":
+            return self.files[place.path].calls[place.at].place == function.place
+        return place.kind == "local" and place.at == function.place
+
+    def name(self, target: Target) -> str:
+        """A target's own name."""
+        return self.program.records[target.path].definitions[target.place].qualname.rpartition(".")[2]
+
+    def results(self, function: Target) -> frozenset[Target]:
+        """Functions and classes that a function makes and returns, whatever it is given."""
+        summary = self.summary(function)
+        return summary.values.union(*(self.ask(place) for place in summary.places if place.kind != "field"))
+
+
+def arguments(shape: Function, name: str, call: Call, bound: bool) -> Iterator[Value]:
+    """The values that a call hands over for a parameter; `bound` where `self` is not written."""
+    positional = shape.positional[1:] if bound else shape.positional
+    at = positional.index(name) if name in positional else -1
+    for key, value in call.arguments:
+        if isinstance(key, int):
+            if key == at or (name == shape.vararg and key >= len(positional)):
+                yield value
+        elif key == name or (key == "*" and (at >= 0 or name == shape.vararg)):
+            yield value
+
+
+def _has(function: Function, name: str) -> bool:
+    return (
+        name in function.positional or name in function.keywords or name in (function.vararg, function.kwarg)
+    )
+
+
+def _joined(gathered: list[Found]) -> Found:
+    if len(gathered) == 1:
+        return gathered[0]
+    values = frozenset().union(*(values for values, _ in gathered)) if gathered else frozenset()
+    return values, tuple(dict.fromkeys(place for _, places in gathered for place in places))
+
+
+_STORED = frozenset({Sort.CONSTANT, Sort.ATTRIBUTE, Sort.MODULE})
+_OUTSIDE = frozenset(
+    [
+     "property", "staticmethod", "classmethod", "contextmanager", "contextlib.contextmanager",
+     "cached_property", "functools.wraps", "wraps", "abstractmethod", "abc.abstractmethod", "overload",
+     "t.overload", "typing.overload", "pytest.fixture", "dataclass", "dataclasses.dataclass",
+     "functools.lru_cache", "lru_cache", "functools.cache"
+    ]
+)  # fmt: skip
+"""Decorators from outside that most repositories use: nothing to look up."""

@@ -1,0 +1,181 @@
+"""Facts about tests: their nodes, what they realise, what prepares them, and hooks of conftest files."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from posixpath import basename
+from typing import TYPE_CHECKING
+
+from graph.facts import Fact, Hyperedge, Member, Node, Provenance
+from graph.ingest.python.configuration import Configuration
+from graph.ingest.python.fixtures import FixtureTable
+from graph.ingest.python.records import CallSite, Site, Target
+from graph.ingest.python.tests import Case, conftests
+from graph.schema import EdgeKind, Form, NodeKind, Resolver, Sort, Tier
+
+if TYPE_CHECKING:
+    from graph.ingest.python.program import Program
+
+_UNITTEST_CLASS = (
+    "setUp", "tearDown", "setUpClass", "tearDownClass", "asyncSetUp", "asyncTearDown", "setUpTestData",
+)  # fmt: skip
+_UNITTEST_MODULE = ("setUpModule", "tearDownModule")
+_PYTEST_CLASS = ("setup_method", "teardown_method", "setup_class", "teardown_class", "setup", "teardown")
+_PYTEST_MODULE = ("setup_module", "teardown_module", "setUpModule", "tearDownModule")
+_PYTEST_FUNCTION = ("setup_function", "teardown_function")
+
+
+def test_facts(program: Program, table: FixtureTable) -> Iterator[Fact]:
+    """Test nodes, and Realises and Parametrizes edges, of all tests and fixtures of a program."""
+    facts = _Facts(program, table)
+    for case in table.discovery.cases:
+        yield from facts.test(case)
+    yield from facts.handed()
+    yield from facts.prepared()
+
+
+class _Facts:
+    def __init__(self, program: Program, table: FixtureTable) -> None:
+        self.program = program
+        self.scope = program.scope
+        self.table = table
+        self.names = table.discovery.names
+        self._above: dict[str, tuple[Member, ...]] = {}
+        self._setups: dict[tuple[str, Target | None, bool], tuple[Target, ...]] = {}
+
+    def member(self, role: str, target: Target) -> Member:
+        return Member(role, NodeKind.SYMBOL, self.program.key(target))
+
+    def test(self, case: Case) -> Iterator[Fact]:
+        framework = "unittest" if case.unittest else "pytest"
+        resolver = Resolver.UNITTEST if case.unittest else Resolver.PYTEST
+        key = self.scope.test(case.path, case.identifier)
+        parametrized = (case.path, case.identifier) in self.table.parametrized
+        props = (
+            ("framework", framework),
+            ("name", case.identifier),
+            ("parametrized", parametrized),
+            ("path", case.path),
+        )
+        yield Node(NodeKind.TEST, key, props)
+        members = (
+            Member("test", NodeKind.TEST, key),
+            self.member("symbol", case.function),
+            *self._modules(case.path),
+            *(self.member("module", holder) for holder in case.holders),
+        )
+        said_by = Provenance(case.path, self.program.digest(case.path), resolver)
+        yield Hyperedge(
+            EdgeKind.REALISES,
+            self.scope,
+            members,
+            said_by,
+            Tier.EXACT,
+            Form.NONE,
+            (("framework", framework),),
+        )
+
+    def _modules(self, path: str) -> tuple[Member, ...]:
+        """The test's own module and the conftest modules above it: their top level runs before it."""
+        known = self._above.get(path)
+        if known is None:
+            root = self.table.discovery.configuration.of(path).root
+            paths = [path, *conftests(self.program.records, path, root)]
+            known = tuple(self.member("module", Target(own, 0)) for own in paths)
+            self._above[path] = known
+        return known
+
+    def handed(self) -> Iterator[Fact]:
+        """Who is handed which fixtures, and how they were asked for."""
+        for user, parameters in self.table.parameters.items():
+            targets = dict.fromkeys(target for found in parameters.values() for target in found)
+            yield from self._parametrizes(user, targets, "parameter")
+        for how, store in (
+            ("autouse", self.table.autouse),
+            ("usefixtures", self.table.usefixtures),
+            ("requested", self.table.requested),
+        ):
+            for user, found in store.items():
+                yield from self._parametrizes(user, found, how)
+
+    def prepared(self) -> Iterator[Fact]:
+        """setUp, setup_method and their like, of the concrete class and the test's module."""
+        users: dict[Target, dict[Target, None]] = {}
+        for case in self.table.discovery.cases:
+            holder = case.holders[-1] if case.holders else None
+            found = self._prepares(case.path, holder, case.unittest)
+            if found:
+                users.setdefault(case.function, {}).update(dict.fromkeys(found))
+        for user, fixtures in users.items():
+            yield from self._parametrizes(user, fixtures, "setup")
+
+    def _prepares(self, path: str, holder: Target | None, unittest: bool) -> tuple[Target, ...]:
+        key = (path, holder, unittest)
+        known = self._setups.get(key)
+        if known is None:
+            module = self.names.module(path)
+            wanted = _UNITTEST_MODULE if unittest else _PYTEST_MODULE
+            found = [module.get(name) for name in (*wanted, *(() if holder else _PYTEST_FUNCTION))]
+            if holder is not None:
+                held = self.names.klass(holder)
+                found += [held.get(name) for name in (_UNITTEST_CLASS if unittest else _PYTEST_CLASS)]
+            known = tuple(
+                target
+                for target in found
+                if target is not None and self.names.sort(target) in (Sort.FUNCTION, Sort.METHOD)
+            )
+            self._setups[key] = known
+        return known
+
+    def _parametrizes(self, user: Target, fixtures: Iterable[Target], how: str) -> Iterator[Fact]:
+        members = tuple(
+            self.member("fixture", fixture) for fixture in dict.fromkeys(fixtures) if fixture != user
+        )
+        if members:
+            said_by = Provenance(user.path, self.program.digest(user.path), Resolver.PYTEST)
+            yield Hyperedge(
+                EdgeKind.PARAMETRIZES,
+                self.scope,
+                (self.member("user", user), *members),
+                said_by,
+                Tier.EXACT,
+                Form.NONE,
+                (("how", how),),
+            )
+
+
+def hook_calls(program: Program, table: FixtureTable) -> Iterator[CallSite]:
+    """Hooks of conftest and plugin modules: reached from the module, whose tests they influence."""
+    names = table.discovery.names
+    for path in program.records:
+        if basename(path) == "conftest.py" or path in table.plugins:
+            for name, target in names.module(path).items():
+                if name.startswith("pytest_") and names.sort(target) is Sort.FUNCTION:
+                    definition = program.records[target.path].definitions[target.place]
+                    line = definition.mark if target.path == path else 1
+                    yield CallSite(
+                        Target(path, 0),
+                        Site(line, 0, line, 0),
+                        (target,),
+                        Tier.HIERARCHY,
+                        Form.HANDED,
+                        Resolver.PYTEST,
+                        name=name,
+                    )
+
+
+def diagnoses(program: Program, configuration: Configuration) -> Iterator[Fact]:
+    """Configuration files that could not be read: pytest's defaults hold for their folders."""
+    scope = program.scope
+    for path, line, message in configuration.unread:
+        code = "python.configuration"
+        key = scope.diagnosis(path, code)
+        hint = "Mend the file; until then pytest's defaults are taken for its folder."
+        props = (("code", code), ("hint", hint), ("line", line), ("message", message), ("severity", "note"))
+        yield Node(NodeKind.DIAGNOSIS, key, props)
+        members = (
+            Member("file", NodeKind.FILE, scope.file(path)),
+            Member("diagnosis", NodeKind.DIAGNOSIS, key),
+        )
+        said_by = Provenance(path, program.digest(path), Resolver.FRAMEWORK)
+        yield Hyperedge(EdgeKind.DIAGNOSED, scope, members, said_by, Tier.EXACT)
