@@ -1,0 +1,334 @@
+"""A run of the indexer: resolve a tree, write what moved, flip the head, renew the arrays."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from graph.facts import Batch, Hyperedge, Node, Scope
+from graph.incidence import Incidence
+from graph.ingest import history
+from graph.ingest.git import Commit, Mirror
+from graph.progress import Progress, silent
+from graph.resolution import Resolution, fingerprint, open_arrays, resolve
+from graph.schema import EDGES, EdgeKind, code_of
+from graph.store import Run, Store
+from graph.workspace import Workspace
+
+CODE_FAMILIES = ("code", "owners")
+HISTORY_FAMILIES = ("history",)
+HISTORY_COMMITS = 3_000
+"""Commits that a store keeps by default: enough to know authors and habits, at a tenth of the cost
+of a long-lived repository's whole history."""
+
+
+@dataclass(frozen=True, slots=True)
+class IndexReport:
+    """What an index run did. Counts are of hyperedges unless they say otherwise."""
+
+    scope: Scope
+    commit: Commit
+    head: int
+    unchanged: bool
+    sources: int
+    coverage: str
+    nodes: int
+    edges: int
+    created: int
+    retired: int
+    diagnoses: tuple[tuple[str, str, str], ...]
+    """(path, code, message) of files that were not, or not wholly, read."""
+    commits_read: int
+    history_complete: bool
+    notes: tuple[str, ...]
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class HistoryOutcome:
+    """What the second phase came to; `moved` says whether it wrote anything."""
+
+    read: int
+    complete: bool
+    notes: tuple[str, ...]
+    head: int
+    moved: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Delta:
+    """What a new resolution creates and retires beside what is valid now."""
+
+    nodes: list[Node]
+    created: list[Hyperedge]
+    retired: list[tuple[EdgeKind, str]]
+
+
+async def index(
+    store: Store,
+    workspace: Workspace,
+    scope: Scope,
+    source: Path,
+    *,
+    rev: str = "HEAD",
+    full: bool = False,
+    engine: bool = True,
+    with_history: bool = True,
+    progress: Progress = silent,
+) -> IndexReport:
+    """Index a revision of a clone; a repository's head moves only when everything was written.
+
+    Parameters
+    ----------
+    source : Path
+        A clone on this machine. It is copied to a mirror; nothing in it is run.
+    rev : str
+        The revision to index, `HEAD` by default.
+    full : bool
+        Resolve and compare everything again, even where nothing changed.
+
+    Raises
+    ------
+    RepositoryError, NotFoundError
+        Where the clone or the revision cannot be read.
+    StoreBusyError
+        Where another writer holds this repository.
+    """
+    begun = time.monotonic()
+    workspace.prepare(scope)
+    with workspace.writing(scope):
+        progress("reading the repository", 0, 0)
+        mirror = Mirror.refresh(source, workspace.mirror(scope))
+        commit = mirror.resolve(rev)
+        indexed = await _index_code(store, workspace, mirror, scope, commit, full, engine, progress)
+        resolution, delta, head, arrays = indexed
+        past = None
+        if with_history:
+            past = await _index_history(store, workspace, mirror, scope, commit, progress)
+    return IndexReport(
+        scope=scope,
+        commit=commit,
+        head=past.head if past else head,
+        unchanged=resolution is None and not (past and past.moved),
+        sources=resolution.sources if resolution else 0,
+        coverage=resolution.coverage if resolution else "",
+        nodes=arrays.node_count,
+        edges=arrays.edge_count,
+        created=len(delta.created),
+        retired=len(delta.retired),
+        diagnoses=_diagnoses(resolution.batch) if resolution else (),
+        commits_read=past.read if past else 0,
+        history_complete=bool(past and past.complete),
+        notes=_notes(mirror, commit) + (past.notes if past else ()),
+        seconds=time.monotonic() - begun,
+    )
+
+
+async def _index_code(
+    store: Store,
+    workspace: Workspace,
+    mirror: Mirror,
+    scope: Scope,
+    commit: Commit,
+    full: bool,
+    engine: bool,
+    progress: Progress,
+) -> tuple[Resolution | None, Delta, int, Incidence]:
+    head = await store.head(scope)
+    arrays = await current_arrays(store, workspace, scope)
+    same = (
+        head is not None
+        and arrays is not None
+        and arrays.tree == commit.tree
+        and arrays.resolver == fingerprint(engine)
+        and head.commit == commit.id
+    )
+    if same and not full and arrays is not None and head is not None:
+        return None, Delta([], [], []), head.number, arrays
+    resolution = resolve(workspace, mirror, scope, commit.tree, engine=engine, progress=progress)
+    run = await store.begin(scope, commit=commit.id, tree=commit.tree, families=CODE_FAMILIES)
+    delta, births = difference(arrays, resolution.batch, run.number)
+    await _write(store, run, delta, progress)
+    built = Incidence.build(
+        resolution.batch,
+        scope=scope,
+        head=run.number,
+        commit=commit.id,
+        tree=commit.tree,
+        resolver=fingerprint(engine),
+        previous=arrays,
+        births=births,
+    )
+    await store.flip(run)
+    built.save(workspace.arrays(scope, "code"))
+    return resolution, delta, run.number, built
+
+
+async def _write(store: Store, run: Run, delta: Delta, progress: Progress) -> None:
+    await store.write(run, delta.nodes, delta.created, progress)
+    await store.retire(run, delta.retired)
+
+
+async def current_arrays(
+    store: Store, workspace: Workspace, scope: Scope, family: str = "code"
+) -> Incidence | None:
+    """The arrays of a repository at the store's head; None where the family was never indexed.
+
+    A stale, damaged or missing file is rebuilt from the store, never trusted.
+    """
+    head = await store.head(scope, family)
+    if head is None:
+        workspace.arrays(scope, family).unlink(missing_ok=True)
+        return None
+    path = workspace.arrays(scope, family)
+    arrays = open_arrays(path)
+    if arrays is not None and arrays.head == head.number and arrays.commit == head.commit:
+        return arrays
+    return await rebuild_arrays(store, workspace, scope, family)
+
+
+async def rebuild_arrays(store: Store, workspace: Workspace, scope: Scope, family: str) -> Incidence | None:
+    """Write the arrays of a family anew from what the store holds at its head."""
+    head = await store.head(scope, family)
+    if head is None:
+        return None
+    batch, births = Batch(), []
+    families = CODE_FAMILIES if family == "code" else (family,)
+    for name in families:
+        async for fact, birth in store.export(scope, name, head.number):
+            batch.add([fact])
+            if isinstance(fact, Hyperedge):
+                births.append(birth)
+    built = Incidence.build(
+        batch,
+        scope=scope,
+        head=head.number,
+        commit=head.commit,
+        tree=head.tree,
+        resolver=head.resolver,
+        births=births,
+    )
+    built.save(workspace.arrays(scope, family))
+    return built
+
+
+def difference(previous: Incidence | None, batch: Batch, run: int) -> tuple[Delta, list[int]]:
+    """Compare a resolution with what is valid: by digest, so that equal facts stay as they are.
+
+    Returns the delta and, for each hyperedge of the batch in order, the run it is valid from.
+    """
+    seen: set[bytes] = set()
+    kept: list[Hyperedge] = []
+    births: list[int] = []
+    valid = _valid(previous)
+    created: list[Hyperedge] = []
+    for edge in batch.edges:
+        digest = bytes.fromhex(edge.digest())
+        if digest in seen:
+            continue
+        seen.add(digest)
+        kept.append(edge)
+        birth = valid.get(digest)
+        births.append(run if birth is None else birth[1])
+        if birth is None:
+            created.append(edge)
+    batch.edges = kept
+    retired = [
+        (kind, f"{digest.hex()}@{birth}") for digest, (kind, birth) in valid.items() if digest not in seen
+    ]
+    nodes = [
+        node for node in batch.nodes.values() if previous is None or previous.find(node.kind, node.key) < 0
+    ]
+    return Delta(nodes, created, retired), births
+
+
+def _valid(previous: Incidence | None) -> dict[bytes, tuple[EdgeKind, int]]:
+    if previous is None:
+        return {}
+    kinds = list(EdgeKind)
+    raw = np.ascontiguousarray(previous.digests).tobytes()
+    return {
+        raw[16 * i : 16 * i + 16]: (kinds[kind], birth)
+        for i, (kind, birth) in enumerate(
+            zip(previous.edge_kind.tolist(), previous.edge_from.tolist(), strict=True)
+        )
+    }
+
+
+async def _index_history(
+    store: Store,
+    workspace: Workspace,
+    mirror: Mirror,
+    scope: Scope,
+    commit: Commit,
+    progress: Progress,
+) -> HistoryOutcome:
+    """The second phase: commits, authors, renames and files that change together."""
+    arrays = await current_arrays(store, workspace, scope, "history")
+    found = history.read_history(
+        mirror,
+        commit.id,
+        scope,
+        since=arrays.commit if arrays is not None else None,
+        budget_commits=HISTORY_COMMITS,
+        progress=progress,
+    )
+    if arrays is not None and arrays.commit == commit.id and not found.facts.edges:
+        return HistoryOutcome(found.read, found.complete, found.notes, arrays.head, moved=False)
+    batch = _joined(arrays, found)
+    run = await store.begin(scope, commit=commit.id, tree=commit.tree, families=HISTORY_FAMILIES)
+    delta, births = difference(arrays, batch, run.number)
+    await _write(store, run, delta, progress)
+    built = Incidence.build(
+        batch,
+        scope=scope,
+        head=run.number,
+        commit=commit.id,
+        tree=commit.tree,
+        previous=arrays,
+        births=births,
+    )
+    await store.flip(run)
+    built.save(workspace.arrays(scope, "history"))
+    return HistoryOutcome(found.read, found.complete, found.notes, run.number, moved=True)
+
+
+def _joined(arrays: Incidence | None, found: history.HistoryRead) -> Batch:
+    """History read so far and now: commits stay, what is counted over them is replaced."""
+    batch = Batch()
+    if arrays is not None:
+        batch.add(
+            fact for fact in arrays.facts() if isinstance(fact, Node) or fact.kind not in found.replaces
+        )
+    batch.add(found.facts)
+    return batch
+
+
+def _diagnoses(batch: Batch) -> tuple[tuple[str, str, str], ...]:
+    found = []
+    for edge in batch.edges:
+        if edge.kind is EdgeKind.DIAGNOSED:
+            file, diagnosis = edge.members[0], edge.members[1]
+            props = dict(batch.nodes[f"{diagnosis.kind} {diagnosis.key}"].props)
+            path = file.key.partition(":")[2]
+            found.append((path, str(props.get("code", "")), str(props.get("message", ""))))
+    return tuple(sorted(found))
+
+
+def _notes(mirror: Mirror, commit: Commit) -> tuple[str, ...]:
+    notes = []
+    if mirror.shallow:
+        notes.append("This is a shallow clone: history ends where the clone does.")
+    modules = mirror.submodules(commit.tree)
+    if modules:
+        notes.append(f"Submodules are not followed: {', '.join(modules[:5])}.")
+    return tuple(notes)
+
+
+def families_of(kinds: Iterable[EdgeKind]) -> tuple[str, ...]:
+    """The array families that these kinds live in, in the schema's order."""
+    return tuple(dict.fromkeys(EDGES[kind].family for kind in sorted(kinds, key=code_of)))

@@ -1,0 +1,135 @@
+"""From a git tree to its facts: walk, read, resolve. A pure function of the tree, plus caches.
+
+Both sides of a change and the index itself go through here, so that they are resolved alike.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+from graph.errors import CorruptError, RepositoryError
+from graph.facts import Batch, Scope
+from graph.incidence import Incidence
+from graph.ingest import owners, walk
+from graph.ingest.git import EMPTY_TREE, Mirror
+from graph.ingest.python import reader
+from graph.progress import Progress, silent
+from graph.workspace import Workspace
+
+SIDES_KEPT = 24
+"""Resolved trees kept on disk a repository; the least recently used go first."""
+
+
+@dataclass(frozen=True, slots=True)
+class Resolution:
+    """The facts of one tree, and what was not read."""
+
+    tree: str
+    batch: Batch
+    sources: int
+    coverage: str
+    """What was read and what has no reader yet, in a sentence."""
+
+
+def resolve(
+    workspace: Workspace,
+    mirror: Mirror,
+    scope: Scope,
+    tree: str,
+    *,
+    engine: bool = True,
+    progress: Progress = silent,
+) -> Resolution:
+    """Read one tree of a repository into facts; runs nothing of the repository.
+
+    Raises
+    ------
+    RepositoryError
+        When no file of the tree is supported: an empty extraction is never a success.
+    """
+    found = walk.walk(mirror, tree, scope)
+    batch = reader.read(
+        scope,
+        found.sources,
+        mirror.blob,
+        workspace.cache(scope),
+        engine=engine,
+        progress=progress,
+    )
+    batch.add(found.diagnoses)
+    batch.add(owners.read_owners(mirror, tree, scope, found.languages))
+    return Resolution(tree, batch, len(found.sources), found.coverage())
+
+
+def fingerprint(engine: bool = True) -> str:
+    """Short digest of everything besides the tree that decides what facts come out.
+
+    A store or an array file written under another fingerprint is resolved anew.
+    """
+    return hashlib.blake2b(reader.version(engine).encode(), digest_size=6).hexdigest()
+
+
+def side(
+    workspace: Workspace,
+    mirror: Mirror,
+    scope: Scope,
+    tree: str,
+    commit: str,
+    *,
+    engine: bool = True,
+    progress: Progress = silent,
+) -> tuple[Incidence, str]:
+    """The arrays of any tree, and how they were had: "indexed", "kept" or "resolved".
+
+    The indexed head is used where the tree is the same; else a file kept from an earlier
+    question; else the tree is resolved now, by the same resolver, and kept.
+    """
+    head = open_arrays(workspace.arrays(scope, "code"))
+    if head is not None and head.tree == tree and head.resolver == fingerprint(engine):
+        return head, "indexed"
+    path = workspace.sides(scope) / f"{tree}-{fingerprint(engine)}.arrays"
+    kept = open_arrays(path)
+    if kept is not None:
+        os.utime(path)
+        return kept, "kept"
+    batch = _facts_of_side(workspace, mirror, scope, tree, engine, progress)
+    built = Incidence.build(
+        batch, scope=scope, head=0, commit=commit, tree=tree, resolver=fingerprint(engine), previous=head
+    )
+    built.save(path)
+    _forget_oldest(path.parent)
+    return built, "resolved"
+
+
+def _facts_of_side(
+    workspace: Workspace, mirror: Mirror, scope: Scope, tree: str, engine: bool, progress: Progress
+) -> Batch:
+    """Facts of one side. A side may hold nothing to read (a first commit's other side, say)."""
+    if tree == EMPTY_TREE:
+        return Batch()
+    try:
+        return resolve(workspace, mirror, scope, tree, engine=engine, progress=progress).batch
+    except RepositoryError:
+        if any(entry.path.endswith(".py") for entry in mirror.files(tree)):
+            raise
+        return Batch()
+
+
+def open_arrays(path: Path) -> Incidence | None:
+    """The array file at a path; None where there is none or it is damaged (it is then removed)."""
+    if not path.exists():
+        return None
+    try:
+        return Incidence.open(path)
+    except CorruptError:
+        path.unlink(missing_ok=True)
+        return None
+
+
+def _forget_oldest(folder: Path) -> None:
+    files = sorted(folder.glob("*.arrays"), key=lambda file: file.stat().st_mtime, reverse=True)
+    for file in files[SIDES_KEPT:]:
+        file.unlink(missing_ok=True)
