@@ -256,7 +256,7 @@ class Evaluator:
 
     def _bound_symbol(self, path: str, scope: Scope, name: str, bindings: Sequence[Binding]) -> Values:
         """Names of a module or class: symbols of their own, except what is imported."""
-        start = max((at for at, item in enumerate(bindings) if not item.conditional), default=0)
+        start = max((at for at, item in enumerate(bindings) if self._replaces(path, item)), default=0)
         found: list[Value] = []
         for item in bindings[start:]:
             if item.kind == DEFINED:
@@ -267,10 +267,17 @@ class Evaluator:
                 found.append(Value(OBJECT, path, scope.symbols[name]))
         return narrow(self._without_overloads(found))
 
+    def _replaces(self, path: str, item: Binding) -> bool:
+        """Whether a binding leaves nothing of those before it: not a setter, nor one that may not run."""
+        if item.conditional:
+            return False
+        return item.kind != DEFINED or not self.flags(Target(path, item.place)) & (SETTER | DELETER)
+
     def _without_overloads(self, values: list[Value]) -> list[Value]:
         if len(values) < 2:
             return values
-        kept = [item for item in values if item.kind != OBJECT or not self.flags(item.target) & OVERLOAD]
+        unread = OVERLOAD | SETTER | DELETER
+        kept = [item for item in values if item.kind != OBJECT or not self.flags(item.target) & unread]
         return kept or values
 
     def _binding(self, path: str, scope: Scope, item: Binding, name: str) -> Values:
@@ -365,13 +372,10 @@ class Evaluator:
         definition = self.files[value.path].record.definitions[value.place]
         if definition.sort is Sort.CLASS:
             return self._class_member(value, name, value.virtual)
-        if kind == METHOD and not self.flags(value.target) & PROPERTY:
-            return ()
-        if definition.sort in (Sort.CONSTANT, Sort.ATTRIBUTE) or self.flags(value.target) & PROPERTY:
-            return narrow(
-                item._replace(sure=False) for inner in self.types(value) for item in self.member(inner, name)
-            )
-        return ()
+        return narrow(
+            item._replace(sure=False) for inner in self.types(value) if inner[:3] != value[:3]
+            for item in self.member(inner, name)
+        )
 
     def _class_member(self, value: Value, name: str, instance: bool) -> Values:
         klass = value.target
@@ -399,6 +403,12 @@ class Evaluator:
         if name in scope.symbols:
             return (Value(OBJECT, klass.path, scope.symbols[name]),)
         return ()
+
+    def defined(self, klass: Target, name: str) -> Values:
+        """Every function of that name written in a class: getters, setters, overloads, alternatives."""
+        scope = self.files[klass.path].scopes.get(klass.place)
+        bindings = scope.names.get(name, ()) if scope is not None else ()
+        return tuple(Value(OBJECT, klass.path, item.place) for item in bindings if item.kind == DEFINED)
 
     def _through(self, found: Values, klass: Target, value: Value, instance: bool) -> Values:
         """Functions found in a class as the methods that an attribute look-up makes of them."""
@@ -489,7 +499,7 @@ class Evaluator:
             definition = self.files[value.path].record.definitions[value.place]
             if definition.sort is Sort.CLASS:
                 return (value,)
-            return narrow(item for inner in self.types(value) if inner != value for item in self._item(inner))
+            return narrow(item for inner in self.types(value) if inner[:3] != value[:3] for item in self._item(inner))
         return ()
 
     def result(self, value: Value) -> Values:
@@ -508,7 +518,7 @@ class Evaluator:
         if definition.sort is Sort.CLASS:
             return (Value(INSTANCE, value.path, value.place, sure=False, virtual=value.virtual),)
         if definition.sort in (Sort.CONSTANT, Sort.ATTRIBUTE):
-            return narrow(item for inner in self.types(value) if inner != value for item in self.result(inner))
+            return narrow(item for inner in self.types(value) if inner[:3] != value[:3] for item in self.result(inner))
         return self._returned(value)
 
     @staticmethod
@@ -637,5 +647,3 @@ def merge(lines: list[list[Target]]) -> list[Target] | None:
         lines = [rest for rest in ([item for item in line if item != head] for line in lines) if rest]
     return found
 
-
-__all__ = ["DELETER", "SETTER", "Evaluator", "File", "Value", "Values"]

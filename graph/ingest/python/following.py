@@ -1,0 +1,354 @@
+"""What the uses of one file come to: calls, reads and writes of symbols, and what stayed open."""
+
+from __future__ import annotations
+
+import builtins
+import io
+import logging
+import re
+import threading
+from collections import defaultdict
+from collections.abc import Iterator
+from typing import NamedTuple
+
+from graph.ingest.python.chains import last, steps
+from graph.ingest.python.module import (
+    CALL, DECORATOR, DEFINE, DELETER, HANDED, MUTATE, PROPERTY, READ, SETTER, WRITE, Block, Use,
+)
+from graph.ingest.python.program import Program
+from graph.ingest.python.records import CallSite, Site, Target
+from graph.ingest.python.values import BUILTIN, EXTERNAL, INSTANCE, METHOD, OBJECT, Value, Values
+from graph.schema import TIER_OF, Form, Resolver, Sort, Tier
+
+BOUND_ONCE = TIER_OF[Resolver.SCOPES, "name bound once"]
+INFERRED = TIER_OF[Resolver.SCOPES, "member by annotation or constructor"]
+ONLY_NAME = TIER_OF[Resolver.SCOPES, "only definition of that name"]
+SHARED_NAME = TIER_OF[Resolver.SCOPES, "one of several definitions of that name"]
+
+FEW = 5
+"""Definitions that share a name, up to which a call on an unknown receiver is tied to all of them."""
+
+MUTATORS = frozenset(
+    "append appendleft extend extendleft insert add update setdefault pop popleft popitem remove discard clear sort"
+    " reverse rotate __setitem__ __delitem__".split()
+)
+"""Methods of the builtin containers that change what they are called on."""
+
+
+def _common() -> frozenset[str]:
+    kinds: tuple[object, ...] = (
+        str, bytes, bytearray, int, float, complex, list, tuple, dict, set, frozenset, range, memoryview, slice,
+        BaseException, io.TextIOWrapper, io.BytesIO, io.StringIO, logging.Logger, re.compile(""), re.match("", ""),
+        threading.Thread, threading.Event(), threading.Lock(), property, classmethod, (item for item in ()),
+    )
+    names = {name for kind in kinds for name in dir(kind)}
+    return frozenset(names | set(dir(builtins)) | set(MUTATORS) | {"connect", "send", "execute", "submit", "result"})
+
+
+COMMON = _common()
+"""Names that mostly belong to builtin types: no call is tied by such a name alone."""
+
+
+class OpenAttribute(NamedTuple):
+    """An attribute whose receiver is unknown here; an engine that knows the receiver's type can finish it."""
+
+    reader: Target
+    receiver: Site
+    """Span of the receiver's expression."""
+    name: str
+    written: bool
+
+
+class Touch(NamedTuple):
+    """A symbol read or written; `line` is absolute."""
+
+    owner: Target
+    target: Target
+    written: bool
+    tier: Tier
+    line: int
+
+
+class Follower:
+    """Resolves uses block by block.
+
+    Attributes
+    ----------
+    calls : list of CallSite
+    touches : list of Touch
+    decorators : dict from a definition to what decorates it, with tiers, in order
+    open : list of OpenAttribute
+    """
+
+    def __init__(self, program: Program) -> None:
+        self.program = program
+        self.evaluator = program.evaluator
+        self.calls: list[CallSite] = []
+        self.touches: list[Touch] = []
+        self.decorators: dict[Target, list[tuple[Target, Tier]]] = defaultdict(list)
+        self.open: list[OpenAttribute] = []
+        self._methods = _methods(program)
+        self._path = ""
+        self._scope = 0
+        self._owner = Target("", 0)
+        self._weak: Tier | None = None
+
+    def follow(self, path: str, block: Block) -> None:
+        """Take in the uses of one owner."""
+        self._path = path
+        self._scope = block.scope
+        self._owner = Target(path, block.owner)
+        # What a script block uses, no importer runs: possible, but not followed by default.
+        self._weak = Tier.NAME if block.script else None
+        for use in block.uses:
+            if use.kind == DEFINE:
+                self._call(use, (Target(path, int(use.chain[1:])),), Tier.EXACT, Form.HANDED)
+                continue
+            parts = use.chain.split("|") if "|" in use.chain else (use.chain,)
+            found: list[Value] = []
+            for part in parts:
+                found.extend(self._walk(use, part))
+            self._finish(use, tuple(dict.fromkeys(found)))
+
+    # Receivers
+
+    def _walk(self, use: Use, chain: str) -> Values:
+        """Values of a chain, after telling of the attributes and constants on the way."""
+        if "." not in chain:
+            return self.evaluator.chain(self._path, self._scope, chain)
+        parts = steps(chain)
+        base = 1
+        for at in range(len(parts) - 1, 0, -1):
+            if parts[at][0] != ".":
+                base = at + 1
+                break
+        values = self.evaluator.chain(self._path, self._scope, "".join(parts[:base]))
+        for at in range(base, len(parts)):
+            ahead = self.evaluator.chain(self._path, self._scope, "".join(parts[: at + 1]))
+            if at > base or base == 1:
+                self._touch(use, values, len(parts) - at, bool(ahead))
+            if not ahead and (at + 1 < len(parts) or use.kind in (READ, HANDED, WRITE)):
+                written = use.kind == WRITE and at + 1 == len(parts)
+                receiver = self._span(use, parts[0], len(parts) - at)
+                if receiver is not None:
+                    self.open.append(OpenAttribute(self._owner, receiver, parts[at][1:], written))
+            values = ahead
+        return values
+
+    def _span(self, use: Use, root: str, dropped: int) -> Site | None:
+        """Where the receiver stands that is left when the last `dropped` attributes are taken off."""
+        if len(use.ends) >= 2 * dropped:
+            return Site(use.line, use.column, use.ends[2 * dropped - 2], use.ends[2 * dropped - 1])
+        if use.kind == CALL:
+            return Site(use.line, use.column, use.line, use.column + len(root))
+        names = use.chain.partition("|")[0].split(".")[-dropped:]
+        taken = sum(len(name) + 1 for name in names)
+        return Site(use.line, use.column, use.end_line, use.end_column - taken)
+
+    def _touch(self, use: Use, values: Values, dropped: int, known: bool) -> None:
+        """A value on the way to an attribute is read; a property on the way is called."""
+        for value in values:
+            if value.kind not in (OBJECT, METHOD):
+                continue
+            if self.evaluator.flags(value.target) & PROPERTY:
+                site = self._span(use, steps(use.chain.partition("|")[0])[0], dropped)
+                self._property(use, value, PROPERTY, site)
+                continue
+            sort = self._sort(value)
+            if sort in (Sort.CONSTANT, Sort.ATTRIBUTE) or (sort is Sort.CLASS and not known and not value.virtual):
+                self._read(use, value)
+
+    def _sort(self, value: Value) -> Sort:
+        return self.program.records[value.path].definitions[value.place].sort
+
+    # Ends of chains
+
+    def _finish(self, use: Use, values: Values) -> None:
+        if use.kind == CALL:
+            self._called(use, values)
+        elif use.kind == DECORATOR:
+            self._decorated(values)
+        elif use.kind in (WRITE, MUTATE):
+            self._written(use, values)
+        else:
+            self._handed(use, values)
+
+    def _tier(self, sure: bool) -> Tier:
+        return self._weak or (BOUND_ONCE if sure else INFERRED)
+
+    def _read(self, use: Use, value: Value) -> None:
+        self.touches.append(Touch(self._owner, value.target, False, self._tier(value.sure), use.line))
+
+    def _site(self, use: Use) -> Site:
+        return Site(use.line, use.column, use.end_line, use.end_column)
+
+    def _call(
+        self, use: Use, targets: tuple[Target, ...], tier: Tier, form: Form, virtual: bool = False, site: Site | None = None
+    ) -> None:
+        self.calls.append(
+            CallSite(
+                self._owner, site or self._site(use), targets, self._weak or tier, form, Resolver.SCOPES,
+                virtual=virtual, name=last(use.chain),
+            )
+        )
+
+    def _property(self, use: Use, value: Value, wanted: int, site: Site | None = None) -> None:
+        """The getter, setter or deleter behind an attribute."""
+        name = self.program.definition(value.target).qualname.rpartition(".")[2]
+        owner = Target(value.path, self.program.definition(value.target).parent)
+        targets = tuple(
+            item.target for item in self.evaluator.defined(owner, name)
+            if self.evaluator.flags(item.target) & wanted
+        ) or (value.target,)
+        self.calls.append(
+            CallSite(
+                self._owner, site or self._site(use), targets, self._tier(value.sure), Form.PROPERTY,
+                Resolver.SCOPES, virtual=value.virtual, name=name,
+            )
+        )
+
+    def _called(self, use: Use, values: Values) -> None:
+        """One CallSite a form for what a call may run."""
+        groups: dict[tuple[Form, bool, bool], dict[Target, None]] = {}
+        external = False
+        for value in values:
+            external = external or value.kind in (EXTERNAL, BUILTIN)
+            if value.kind in (OBJECT, METHOD):
+                sort = self._sort(value)
+                if sort in (Sort.CONSTANT, Sort.ATTRIBUTE):
+                    self._read(use, value)
+                elif self.evaluator.flags(value.target) & PROPERTY and value.kind == METHOD:
+                    self._property(use, value, PROPERTY)
+            for item in self.evaluator.types(value):
+                external = external or item.kind in (EXTERNAL, BUILTIN)
+                self._collect(item, groups, use.chain)
+        self._mutation(use)
+        if not groups:
+            self._unfollowed(use, external)
+        for (form, sure, virtual), targets in groups.items():
+            single = sure and (len(targets) == 1 or form is Form.CONSTRUCTOR)
+            self._call(use, tuple(targets), BOUND_ONCE if single else INFERRED, form, virtual)
+
+    def _collect(self, item: Value, groups: dict[tuple[Form, bool, bool], dict[Target, None]], chain: str) -> None:
+        if item.kind == INSTANCE:
+            for method in self.evaluator.member(item, "__call__"):
+                if method.kind == METHOD:
+                    groups.setdefault((Form.IMPLICIT, False, True), {})[method.target] = None
+        elif item.kind in (OBJECT, METHOD):
+            sort = self._sort(item)
+            if sort is Sort.CLASS:
+                group = groups.setdefault((Form.CONSTRUCTOR, item.sure, False), {})
+                group.update(dict.fromkeys(self.constructors(item.target)))
+            elif sort in (Sort.FUNCTION, Sort.METHOD):
+                implicit = chain.endswith(("__enter__", "__exit__"))
+                form = Form.IMPLICIT if implicit else Form.PLAIN
+                groups.setdefault((form, item.sure, item.virtual), {})[item.target] = None
+
+    def constructors(self, klass: Target) -> Iterator[Target]:
+        """A class, and the functions of the program that run when it is called."""
+        yield klass
+        for name in ("__new__", "__init__", "__post_init__"):
+            for base in self.evaluator.mro(klass):
+                found = self.evaluator.own_member(base, name)
+                if found:
+                    yield from (item.target for item in found if item.kind == OBJECT)
+                    break
+
+    def _mutation(self, use: Use) -> None:
+        """`X.append(...)` changes X."""
+        receiver, _, name = use.chain.rpartition(".")
+        if name in MUTATORS and receiver and "|" not in receiver:
+            for value in self.evaluator.chain(self._path, self._scope, receiver):
+                self._write(use, value)
+
+    def _write(self, use: Use, value: Value) -> None:
+        if value.kind == OBJECT and self._sort(value) in (Sort.CONSTANT, Sort.ATTRIBUTE):
+            self.touches.append(Touch(self._owner, value.target, True, self._tier(value.sure), use.line))
+
+    def _unfollowed(self, use: Use, external: bool) -> None:
+        name = last(use.chain)
+        tier, targets, reason = Tier.AMBIGUOUS, (), ""
+        if external:
+            pass
+        elif "." not in use.chain.rpartition("|")[2]:
+            reason = "a value whose code is not known"
+        elif use.chain.endswith(_IMPLICIT):
+            return
+        elif name in COMMON:
+            reason = "a receiver of unknown type"
+        else:
+            found = self._methods.get(name, ())
+            if not found:
+                reason = "no definition of that name in the repository"
+            elif len(found) <= FEW:
+                targets = found
+                tier = ONLY_NAME if len(found) == 1 else SHARED_NAME
+            else:
+                reason = f"{len(found)} definitions share the name"
+        self.calls.append(
+            CallSite(
+                self._owner, self._site(use), targets, tier, Form.PLAIN, Resolver.SCOPES,
+                virtual=False, external=external, reason=reason, name=name,
+            )
+        )
+
+    def _decorated(self, values: Values) -> None:
+        for value in self.evaluator.types_of(values):
+            if value.kind in (OBJECT, METHOD) and value.target != self._owner:
+                self.decorators[self._owner].append((value.target, self._tier(value.sure)))
+        for value in values:
+            if value.kind == OBJECT and self._sort(value) in (Sort.CONSTANT, Sort.ATTRIBUTE):
+                self.decorators[self._owner].append((value.target, self._tier(value.sure)))
+
+    def _written(self, use: Use, values: Values) -> None:
+        for value in values:
+            if value.kind == METHOD and self.evaluator.flags(value.target) & (PROPERTY | SETTER | DELETER):
+                self._property(use, value, SETTER)
+            else:
+                self._write(use, value)
+        if use.kind == WRITE:
+            self._written_below(use, values)
+
+    def _written_below(self, use: Use, values: Values) -> None:
+        """A method that sets an attribute also sets what its class's bases read under that name."""
+        for value in values:
+            if value.kind != OBJECT or self._sort(value) is not Sort.ATTRIBUTE:
+                continue
+            definition = self.program.definition(value.target)
+            name = definition.qualname.rpartition(".")[2]
+            for base in self.evaluator.mro(Target(value.path, definition.parent))[1:]:
+                for item in self.evaluator.own_member(base, name):
+                    self._write(use, item._replace(sure=False))
+
+    def _handed(self, use: Use, values: Values) -> None:
+        for value in values:
+            if value.kind not in (OBJECT, METHOD):
+                continue
+            flags = self.evaluator.flags(value.target)
+            if value.kind == METHOD and flags & PROPERTY:
+                self._property(use, value, PROPERTY)
+                continue
+            sort = self._sort(value)
+            tier = BOUND_ONCE if value.sure else INFERRED
+            if sort in (Sort.FUNCTION, Sort.METHOD):
+                self._call(use, (value.target,), tier, Form.HANDED, value.virtual)
+            elif sort is Sort.CLASS and use.kind == HANDED and not value.virtual:
+                self._call(use, tuple(self.constructors(value.target)), tier, Form.HANDED)
+            elif value.target != self._owner:
+                self._read(use, value)
+
+
+_IMPLICIT = ("__enter__", "__exit__", "__aenter__", "__aexit__")
+
+
+def _methods(program: Program) -> dict[str, tuple[Target, ...]]:
+    """Methods by name, dunders left out."""
+    found: dict[str, list[Target]] = defaultdict(list)
+    for path, record in program.records.items():
+        for place, definition in enumerate(record.definitions):
+            if definition.sort is Sort.METHOD:
+                name = definition.qualname.rpartition(".")[2]
+                if not name.startswith("__"):
+                    found[name].append(Target(path, place))
+    return {name: tuple(targets) for name, targets in found.items()}
+
