@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from graph.assembly import EDGE_CODE, NONE, ROLE_CODE
-from graph.schema import EDGES, TIERS, EdgeKind, Tier
+from graph.schema import EDGES, TIERS, EdgeKind, Form, Tier, code_of
 
 Ints = NDArray[np.int32]
 Places = NDArray[np.int64]
@@ -25,6 +25,7 @@ Places = NDArray[np.int64]
 WIDTH = len(TIERS)
 """Offsets a node has in `ptr`, one a tier."""
 _HIERARCHY = Tier.HIERARCHY.rank
+_DECORATING = code_of(Form.DECORATING)
 
 
 @unique
@@ -40,6 +41,7 @@ class Members(Protocol):
 
     edge_kind: NDArray[np.uint8]
     tier: NDArray[np.uint8]
+    form: NDArray[np.uint8]
     virtual: NDArray[np.bool_]
     member_ptr: NDArray[np.int64]
     member_node: Ints
@@ -134,6 +136,13 @@ def dependencies(members: Members) -> Dependencies:
     apart = leaving != entering  # a function that calls itself depends on nobody else
     edges = edges[apart]
     return Dependencies(leaving[apart], entering[apart], edges, table.ranks[edges])
+
+
+def followed(members: Members) -> Dependencies:
+    """The dependencies that a cone follows: all but those of decorators run by a module or class body."""
+    found = dependencies(members)
+    kept = members.form[found.edge] != _DECORATING
+    return Dependencies(found.leaves[kept], found.enters[kept], found.edge[kept], found.tier[kept])
 
 
 class _Table:
@@ -252,7 +261,7 @@ def adjacencies(members: Members) -> tuple[Adjacency, Adjacency]:
 
 def _with_dispatch(members: Members) -> tuple[Dependencies, Ints]:
     """Dependencies with those through dispatch nodes, and the methods that have such a node."""
-    plain = dependencies(members)
+    plain = followed(members)
     lower, upper, links = overriding(members).closure()
     called = members.virtual[plain.edge]
     dispatch = np.intersect1d(plain.leaves[called], upper)

@@ -16,7 +16,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from graph.adjacency import Dependencies, dependencies, overriding
+from graph.adjacency import Dependencies, followed, overriding
 from graph.assembly import EDGE_CODE, NODE_CODE
 from graph.incidence import Incidence
 from graph.ingest.git import FileChange
@@ -143,6 +143,9 @@ class _Comparer:
         self.others: dict[int, str] = {}
         self.shifts: dict[int, list[Moved]] = defaultdict(list)
         self.unparsed: set[str] = set()
+        self.changed = {path for change in changes for path in (change.old_path, change.new_path)}
+        self.drifted: list[int] = []
+        """Symbols of unchanged files whose digests differ."""
         self.imports: list[int] = []
         """Modules whose import statements differ."""
         self.quiet_symbols = 0
@@ -184,6 +187,10 @@ class _Comparer:
             sort = self.head.sort_of(node)
             if self.path(node) in self.unparsed:
                 self.reasons[node].append(Reason.FILE)
+                continue
+            if self.path(node) not in self.changed:
+                # The text is the same: a name in it stands for something else outside than before.
+                self.drifted.append(node)
                 continue
             if sort is Sort.MODULE and not parts[_CODE]:
                 self.imports.append(node)
@@ -252,26 +259,32 @@ class _Comparer:
     def compare_dependencies(self) -> None:
         """Unchanged symbols and tests that depend on other nodes than before.
 
-        What a changed target explains is left out: that target reaches them by the side that has
-        the dependency. Weak tiers say nothing here: any new definition of a name moves them.
+        Who depends on a start on either side is left out: it is reached from there. Weak tiers say
+        nothing here: any new definition of a name moves them.
         """
-        old, new = self.old, self.new
         starts = np.zeros(self.size, np.bool_)
         starts[list(self.reasons)] = True
-        rewritten = np.zeros(self.size, np.bool_)
+        rewritten, explained = np.zeros_like(starts), starts.copy()
         rewritten[self.imports] = True
+        for pairs in (self.old, self.new):
+            # From a base method nothing leads to what overrides it.
+            led = starts[pairs.targets] & (pairs.kinds != EDGE_CODE[EdgeKind.OVERRIDES])
+            explained[pairs.users[led]] = True
         both = self.in_base & self.in_head
-        for pairs, others, version in ((old, new, Version.BASE), (new, old, Version.HEAD)):
+        for pairs, others, version in (
+            (self.old, self.new, Version.BASE),
+            (self.new, self.old, Version.HEAD),
+        ):
             alone = pairs.only(others)
             users, targets, kinds = pairs.users[alone], pairs.targets[alone], pairs.kinds[alone]
-            open_ = both[users] & ~starts[users] & ~starts[targets]
+            open_ = both[users] & ~explained[users]
             # Where the import statements themselves differ, `compare_imports` judges what that runs.
             open_ &= ~((kinds == EDGE_CODE[EdgeKind.IMPORTS]) & rewritten[users])
             for user, target, kind in zip(
                 users[open_].tolist(), targets[open_].tolist(), kinds[open_].tolist(), strict=True
             ):
                 self.shifts[user].append(Moved(_EDGE_KINDS[kind], self.key(target), version))
-        for user in self.shifts:
+        for user in {*self.shifts, *(node for node in self.drifted if not explained[node])}:
             self.reasons[user].append(Reason.RESOLUTION)
 
     def compare_imports(self) -> None:
@@ -349,7 +362,7 @@ class _Pairs(NamedTuple):
 def _pairs(side: Incidence, ids: Ints | None, size: int) -> _Pairs:
     """Dependencies that a default cone follows. An overriding method depends on what it stands in
     for: where that moved, it is the method that virtual calls reach otherwise than before."""
-    plain: Dependencies = dependencies(side)
+    plain: Dependencies = followed(side)
     over = overriding(side)
     targets = np.concatenate((plain.leaves, over.base))
     users = np.concatenate((plain.enters, over.method))

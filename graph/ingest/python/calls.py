@@ -14,7 +14,7 @@ from graph.ingest.python.answers import Answer, Answers, Directory
 from graph.ingest.python.dispatch import Dispatch
 from graph.ingest.python.module import ModuleRecord
 from graph.ingest.python.records import CallSite, Site, Target
-from graph.schema import TIER_OF, EdgeKind, Form, NodeKind, Resolver, Tier
+from graph.schema import TIER_OF, EdgeKind, Form, NodeKind, Resolver, Sort, Tier
 
 ENGINE = Resolver.PYREFLY
 FUNCTION = TIER_OF[ENGINE, "function"]
@@ -108,8 +108,8 @@ class Merger:
         for form, found in groups.items():
             yield from self._targets(caller, site, form, found, sum(map(len, groups.values())))
             if answer.decorator:
-                around = self._record.definitions[answer.caller].parent
-                yield from self._targets(max(around, 0), site, Form.IMPLICIT, found, len(found))
+                around, run = self._around(answer.caller)
+                yield from self._targets(around, site, run, found, len(found))
 
     def _ours(self, call: CallSite, asked: bool) -> CallSite:
         """A call that only our own reader follows.
@@ -145,11 +145,19 @@ class Merger:
             forms[form].append(found)
             if answer.detail == "with-enter":
                 forms[form] += self._exits(*found)
-        caller = answer.caller
-        if answer.decorator:
-            caller = max(self._record.definitions[caller].parent, 0)
         for form, targets in forms.items():
-            yield from self._targets(caller, site, form, targets, len(targets))
+            # Applying the decorator itself is told of the decorated definition by Decorates.
+            if not answer.decorator or form is not Form.IMPLICIT:
+                yield from self._targets(answer.caller, site, form, targets, len(targets))
+            if answer.decorator and form is not Form.HANDED:
+                around, run = self._around(answer.caller)
+                yield from self._targets(around, site, run, targets, len(targets))
+
+    def _around(self, decorated: int) -> tuple[int, Form]:
+        """The scope that runs the decorators of a definition, and the form of such a call."""
+        around = max(self._record.definitions[decorated].parent, 0)
+        inside = self._record.definitions[around].sort in (Sort.FUNCTION, Sort.METHOD)
+        return around, Form.IMPLICIT if inside else Form.DECORATING
 
     def _exits(
         self, enter: Target, dispatched: bool, receiver: Target | None
@@ -172,7 +180,7 @@ class Merger:
         count: int,
     ) -> Iterator[CallSite]:
         """Sites for targets of one form: those that dispatch apart from those that do not."""
-        several = count > 1 and form not in (Form.CONSTRUCTOR, Form.IMPLICIT)
+        several = count > 1 and form not in (Form.CONSTRUCTOR, Form.IMPLICIT, Form.DECORATING)
         by_fixture = self._by_fixture(caller, site)
         kinds: dict[tuple[Tier, bool], list[Target]] = defaultdict(list)
         for target, dispatched, receiver in found:

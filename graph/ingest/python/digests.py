@@ -1,20 +1,23 @@
 """What the code of each symbol amounts to, without what cannot be observed: the digests of a Definition.
 
 Comments, formatting, quotes and parentheses are gone in the tree already. The dump leaves out docstrings,
-`pass`, annotations that nothing evaluates and nested definitions; a name that the module imports is dumped
-as what it was imported from, so that another import of the same name changes those that use it.
+`pass`, annotations that nothing evaluates and nested definitions. Which imported names a part of a symbol
+uses is told apart: what they stand for is known only when all files are linked (see borrowing.py).
 Structural hashing of syntax trees: Baxter et al., Clone Detection Using Abstract Syntax Trees, ICSM 1998.
 """
 
 from __future__ import annotations
 
 import ast
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable
 from hashlib import blake2b
 
 from graph.ingest.python.outline import Draft, FunctionNode, Outline, blocks_of, is_string
 from graph.ingest.python.records import Definition
 from graph.schema import Sort
+
+CODE, SIGNATURE, DECORATION = range(3)
+"""Parts of a symbol that have a digest each."""
 
 EMPTY = "00000000"
 """Digest of nothing."""
@@ -44,16 +47,20 @@ FIELDS = _fields()
 
 
 class Dump:
-    """Writes trees as flat lists of words.
+    """Writes trees as flat lists of words, and keeps which imported names it met in which part.
 
     Parameters
     ----------
-    origins : mapping
-        What each imported name of the module stands for.
+    imported : collection of str
+        Names that the file's imports bind.
     """
 
-    def __init__(self, origins: Mapping[str, str]) -> None:
-        self.origins = origins
+    def __init__(self, imported: Collection[str]) -> None:
+        self.imported = imported
+        self.borrowed: dict[str, list[int]] = {}
+        """Imported name to `4 * place + part` of the digests that it counts in."""
+        self.place = 0
+        self._met: set[str] = set()
         self.out: list[str] = []
         self.annotations: list[ast.expr] = []
         self.strings: list[str] = []
@@ -66,7 +73,14 @@ class Dump:
     def take(self) -> list[str]:
         """The words since the last call."""
         out, self.out = self.out, []
+        self._met.clear()
         return out
+
+    def close(self, part: int) -> str:
+        """Digest of the words since the last call: a part (CODE, SIGNATURE, DECORATION) of the symbol."""
+        for name in sorted(self._met):
+            self.borrowed.setdefault(name, []).append(4 * self.place + part)
+        return digest(self.take())
 
     def node(self, node: ast.AST) -> None:
         """Append one tree's words."""
@@ -129,7 +143,9 @@ class Dump:
 
     def _name(self, node: ast.AST) -> None:
         name: str = node.id  # type: ignore[attr-defined]
-        self.out.append("'" + self.origins.get(name, name))
+        self.out.append("'" + name)
+        if name in self.imported:
+            self._met.add(name)
 
     def _constant(self, node: ast.AST) -> None:
         value = node.value  # type: ignore[attr-defined]
@@ -156,33 +172,57 @@ class Dump:
         self.out += ("def", node.name)  # type: ignore[attr-defined]
 
 
-def origins(statements: Iterable[ast.AST]) -> dict[str, str]:
-    """What the names stand for that a file imports anywhere: their absolute or relative dotted names."""
-    found: dict[str, str] = {}
-    for node in statements:
-        if isinstance(node, ast.Import):
-            for item in node.names:
-                if item.asname:
-                    found[item.asname] = item.name
-        elif isinstance(node, ast.ImportFrom):
-            for item in node.names:
-                found[item.asname or item.name] = f"{'.' * node.level}{node.module or ''}:{item.name}"
-    return found
+def imported_names(statement: ast.stmt) -> list[tuple[str, str]]:
+    """Names that an import binds, with what it says they stand for; none for `*`."""
+    if isinstance(statement, ast.Import):
+        return [(item.asname or item.name.partition(".")[0], item.name) for item in statement.names]
+    if isinstance(statement, ast.ImportFrom):
+        source = f"{'.' * statement.level}{statement.module or ''}"
+        items = [item for item in statement.names if item.name != "*"]
+        return [(item.asname or item.name, f"{source}:{item.name}") for item in items]
+    return []
 
 
-def seal(outline: Outline, tree: ast.Module) -> list[Definition]:
-    """The finished definitions, digests included; columns are in bytes still."""
-    dump = Dump(origins(outline.every_import))
-    return [_seal(draft, place, outline, tree, dump) for place, draft in enumerate(outline.drafts)]
+def conditions(outline: Outline) -> dict[str, str]:
+    """Digest of the tests that decide which import of a name counts, by name, and of their order.
+
+    What the alternatives are is not part of it, only how the later ones sort among them.
+    """
+    found: dict[str, list[tuple[str, tuple[ast.AST, ...]]]] = {}
+    for statement, contexts in outline.guarded:
+        for name, source in imported_names(statement):
+            found.setdefault(name, []).append((source, contexts))
+    dump = Dump(())
+    digests = {}
+    for name, ways in found.items():
+        order = sorted(range(len(ways)), key=lambda at, ways=ways: ways[at][0])  # type: ignore[misc]
+        dump.out.extend(map(str, order))
+        for _, contexts in ways:
+            for context in contexts:
+                dump.header(context)
+        digests[name] = dump.close(CODE)
+    return digests
+
+
+def seal(outline: Outline, tree: ast.Module) -> tuple[list[Definition], dict[str, list[int]]]:
+    """The finished definitions, digests included, and the imported names they use as in `Dump.borrowed`.
+
+    Columns are in bytes still.
+    """
+    names = {name for statement in outline.every_import for name, _ in imported_names(statement)}
+    dump = Dump(names)
+    found = [_seal(draft, place, outline, tree, dump) for place, draft in enumerate(outline.drafts)]
+    return found, dump.borrowed
 
 
 def _seal(draft: Draft, place: int, outline: Outline, tree: ast.Module, dump: Dump) -> Definition:
     dump.annotations, dump.strings = [], []
+    dump.place = place
     signature = decoration = EMPTY
     if draft.sort is Sort.MODULE:
-        code = _statements(draft.statements, dump)
-        signature = _statements([item for item in outline.imports if not _is_future(item)], dump)
-        decoration = _statements(outline.scripts, dump)
+        code = _statements(draft.statements, dump, CODE)
+        signature = _statements([item for item in outline.imports if not _is_future(item)], dump, SIGNATURE)
+        decoration = _statements(outline.scripts, dump, DECORATION)
     elif isinstance(draft.node, ast.ClassDef):
         code, signature, decoration = _class(draft, draft.node, dump)
     elif draft.node is not None:
@@ -210,11 +250,11 @@ def _is_future(statement: ast.AST) -> bool:
     return isinstance(statement, ast.ImportFrom) and statement.module == "__future__" and not statement.level
 
 
-def _statements(statements: Iterable[ast.AST], dump: Dump) -> str:
+def _statements(statements: Iterable[ast.AST], dump: Dump, part: int) -> str:
     dump.take()
     for statement in statements:
         dump.header(statement)
-    return digest(dump.take())
+    return dump.close(part)
 
 
 def _contexts(draft: Draft, dump: Dump) -> None:
@@ -231,7 +271,7 @@ def _binding(draft: Draft, outline: Outline, dump: Dump) -> str:
         else:
             dump.header(statement)
     _contexts(draft, dump)
-    return digest(dump.take())
+    return dump.close(CODE)
 
 
 def _class(draft: Draft, node: ast.ClassDef, dump: Dump) -> tuple[str, str, str]:
@@ -243,10 +283,10 @@ def _class(draft: Draft, node: ast.ClassDef, dump: Dump) -> tuple[str, str, str]
             if isinstance(statement, ast.AnnAssign):
                 dump.field(statement)
     _contexts(draft, dump)
-    code = digest(dump.take())
+    code = dump.close(CODE)
     for item in (*node.bases, *node.keywords, *getattr(node, "type_params", ())):
         dump.node(item)
-    signature = digest(dump.take())
+    signature = dump.close(SIGNATURE)
     # A class body's strings were left to its Expr statements, which `statements` holds.
     return code, signature, _decoration(node.decorator_list, dump)
 
@@ -257,14 +297,14 @@ def _function(draft: Draft, node: FunctionNode, dump: Dump) -> tuple[str, str, s
     for statement in node.body:
         dump.node(statement)
     _contexts(draft, dump)
-    code = digest(dump.take())
+    code = dump.close(CODE)
     arguments = node.args
     dump.node(arguments)
     every = [*arguments.posonlyargs, *arguments.args, *arguments.kwonlyargs, arguments.vararg, arguments.kwarg]
     annotations = [item.annotation for item in every if item is not None and item.annotation is not None]
     if node.returns is not None:
         annotations.append(node.returns)
-    if all(_is_inert(item) for item in node.decorator_list):
+    if not annotations or all(_is_inert(item) for item in node.decorator_list):
         dump.annotations.extend(annotations)
     else:
         # Order alone would not tell which parameter an annotation belongs to.
@@ -274,14 +314,14 @@ def _function(draft: Draft, node: FunctionNode, dump: Dump) -> tuple[str, str, s
                 dump.node(item.annotation)
         if node.returns is not None:
             dump.node(node.returns)
-    signature = digest(dump.take())
+    signature = dump.close(SIGNATURE)
     return code, signature, _decoration(node.decorator_list, dump)
 
 
 def _decoration(decorators: list[ast.expr], dump: Dump) -> str:
     for item in decorators:
         dump.node(item)
-    return digest(dump.take())
+    return dump.close(DECORATION)
 
 
 def _is_inert(decorator: ast.expr) -> bool:

@@ -146,3 +146,7 @@ class ModuleRecord(msgspec.Struct, array_like=True):
     frameworks: FrameworkRecord | None
     diagnosis: Fault | None
     lines: int
+    borrowed: dict[str, list[int]] = {}
+    """Imported names that symbols use: `4 * place + part` of the digests each counts in (see digests.py)."""
+    conditions: dict[str, str] = {}
+    """Digest of what decides between several imports of a name."""

@@ -65,6 +65,8 @@ class Outline:
         """Imports that run with the module, and the tests that decide between them."""
         self.every_import: list[ast.stmt] = []
         """Imports wherever they stand."""
+        self.guarded: list[tuple[ast.stmt, tuple[ast.AST, ...]]] = []
+        """Imports that run with the module under some condition, and the statements that decide."""
         self.scripts: list[ast.stmt] = []
         """Statements that run only when the file is started as a script."""
         self._beside: list[ast.stmt] | None = None
@@ -107,6 +109,8 @@ class Outline:
             return
         if isinstance(statement, (ast.Import, ast.ImportFrom)):
             self.every_import.append(statement)
+            if contexts:
+                self.guarded.append((statement, contexts))
         blocks = list(blocks_of(statement))
         names = list(bound_names(statement))
         if self.walrus and not blocks:

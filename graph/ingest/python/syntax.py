@@ -16,7 +16,7 @@ from hashlib import blake2b
 import msgspec
 
 from graph.ingest.python import frameworks
-from graph.ingest.python.digests import EMPTY, seal
+from graph.ingest.python.digests import EMPTY, conditions, seal
 from graph.ingest.python.module import Fault, ModuleRecord, Uses
 from graph.ingest.python.outline import Outline
 from graph.ingest.python.records import Definition
@@ -25,7 +25,7 @@ from graph.schema import Sort
 
 __all__ = ["SYNTAX_VERSION", "Fault", "ModuleRecord", "decode", "encode", "parse"]
 
-SYNTAX_VERSION = 1
+SYNTAX_VERSION = 2
 """Part of the key of cached records: raised whenever the same bytes would make another record."""
 
 MAX_BYTES = 8_000_000
@@ -114,11 +114,12 @@ def _record(tree: ast.Module, text: str) -> ModuleRecord:
     if lines and not lines[-1]:
         lines.pop()
     outline = Outline(tree, lines, ":=" in text)
-    definitions = seal(outline, tree)
+    definitions, borrowed = seal(outline, tree)
     if not text.isascii():
         definitions = [_in_characters(item, lines) for item in definitions]
     uses = Visitor(outline, lines, text.isascii()).run(tree)
-    return ModuleRecord(definitions, uses, frameworks.collect(tree, definitions), None, len(lines))
+    traits = frameworks.collect(tree, definitions)
+    return ModuleRecord(definitions, uses, traits, None, len(lines), borrowed, conditions(outline))
 
 
 def _in_characters(definition: Definition, lines: list[str]) -> Definition:
