@@ -57,8 +57,12 @@ class Functions(NamedTuple):
     lines: dict[Spot, Spot]
 
 
-def functions(batch: Batch) -> Functions:
-    """Every function and method that the batch contains."""
+def functions(batch: Batch, runtime: bool = False) -> Functions:
+    """Every function and method that the batch contains.
+
+    At run time a class body is a frame of its own, run by whoever defines the class.
+    """
+    counted = {Sort.FUNCTION.value, Sort.METHOD.value} | ({Sort.CLASS.value} if runtime else set())
     symbols = (node for node in batch.nodes.values() if node.kind is NodeKind.SYMBOL)
     sorts = {node.key: dict(node.props).get("sort") for node in symbols}
     found = Functions({}, {})
@@ -67,7 +71,7 @@ def functions(batch: Batch) -> Functions:
             continue
         path = edge.members[0].key.partition(":")[2]
         for member in edge.members[1:]:
-            if sorts.get(member.key) in (Sort.FUNCTION.value, Sort.METHOD.value):
+            if sorts.get(member.key) in counted:
                 spot = (path, member.mark)
                 found.spots[member.key] = spot
                 found.lines.setdefault((path, member.line), spot)
@@ -126,7 +130,7 @@ def inside(spot: Spot, folder: str) -> bool:
 
 def figures(batch: Batch, rows: list[list[str | int]], arguments: argparse.Namespace) -> dict[str, float]:
     """The benchmark's figures."""
-    known = functions(batch)
+    known = functions(batch, arguments.runtime)
     truth: set[Edge] = set()
     for row in rows:
         caller, callee = (str(row[0]), int(row[1])), (str(row[2]), int(row[3]))

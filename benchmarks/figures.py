@@ -19,6 +19,6 @@ def print_table(figures: Mapping[str, float], bars: Mapping[str, tuple[float, fl
         verdict = ""
         if name in bars:
             bar, aim = bars[name]
-            reached = "BELOW the bar" if value < bar else "above the bar" if value < aim else "reaches the aim"
-            verdict = f"  {reached} (bar {bar:g}, aim {aim:g})"
+            reached = "reaches the aim" if value >= aim else "above the bar"
+            verdict = f"  {reached if value >= bar else 'BELOW the bar'} (bar {bar:g}, aim {aim:g})"
         print(f"{name:<{width}}{number}{verdict}")

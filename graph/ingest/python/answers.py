@@ -47,6 +47,8 @@ class Answers(msgspec.Struct, array_like=True):
 
     names: list[Named]
     answers: list[Answer]
+    types: list[tuple[Site, tuple[int, ...]]] = []
+    """Expressions of the repository's types: the classes they are instances of, as in `names`."""
     unmatched: int = 0
     """Definitions that the engine named and the record has not."""
 
@@ -117,14 +119,20 @@ def collect(
     insertions: Callable[[str], list[Insertion]],
 ) -> Iterator[tuple[str, Answers]]:
     """Each file's answers, from a report."""
+    types = dict(report.types())
     for path, uses in report.uses():
-        record = records.get(path)
-        if record is not None:
-            yield path, _of_file(path, uses, records, places, Origin(insertions(path)))
+        if path in records:
+            origin = Origin(insertions(path))
+            yield path, _of_file(path, uses, types.get(path, []), records, places, origin)
 
 
 def _of_file(
-    path: str, uses: list[Use], records: Mapping[str, ModuleRecord], places: Places, origin: Origin
+    path: str,
+    uses: list[Use],
+    types: list[tuple[Site, tuple[Place, ...]]],
+    records: Mapping[str, ModuleRecord],
+    places: Places,
+    origin: Origin,
 ) -> Answers:
     names: dict[Target, int] = {}
     answers: list[Answer] = []
@@ -156,7 +164,13 @@ def _of_file(
                 use.reason,
             )
         )
-    return Answers([_named(records, target) for target in names], answers)
+    typed = []
+    for span, classes in types:
+        site = origin.site(span)
+        found = tuple(name(target) for place in classes if (target := places.target(place)) is not None)
+        if site is not None and found:
+            typed.append((places.site(path, site), found))
+    return Answers([_named(records, target) for target in names], answers, typed)
 
 
 def _named(records: Mapping[str, ModuleRecord], target: Target) -> Named:

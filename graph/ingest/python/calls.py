@@ -61,6 +61,20 @@ class Merger:
 
     def merge(self, answers: Answers, own: Sequence[CallSite]) -> Iterator[CallSite]:
         """The file's call sites, without those known to lead outside the repository."""
+        for call in self._merged(answers, own):
+            yield from self.through_declarations(call)
+
+    def through_declarations(self, call: CallSite) -> Iterator[CallSite]:
+        """A call names the declared overload; what implements it runs behind it."""
+        if call.form is not Form.PLAIN or not any(map(self._dispatch.declared, call.targets)):
+            yield call
+            return
+        named = [(self._dispatch.declared(target) or (target,))[0] for target in call.targets]
+        yield call._replace(targets=tuple(dict.fromkeys(named)))
+        behind = tuple(target for target in call.targets if self._dispatch.declared(target))
+        yield call._replace(targets=behind, form=Form.WRAPPER)
+
+    def _merged(self, answers: Answers, own: Sequence[CallSite]) -> Iterator[CallSite]:
         names = [self._directory.target(*name) for name in answers.names]
         ours: dict[Site, list[CallSite]] = defaultdict(list)
         for call in own:

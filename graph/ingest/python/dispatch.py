@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from functools import cache
 from typing import Protocol
 
-from graph.ingest.python.module import ModuleRecord
+from graph.ingest.python.module import OVERLOAD, ModuleRecord
 from graph.ingest.python.records import Target
 from graph.schema import Sort
 
@@ -45,6 +45,9 @@ class Dispatch:
                         if ancestor != klass:
                             self._below[ancestor].append(klass)
         self.below = cache(self._find_below)
+        self._declared: dict[Target, tuple[Target, ...]] = {}
+        for path, record in records.items():
+            self._declare(path, record)
 
     def name(self, target: Target) -> str:
         """Last part of a definition's qualified name."""
@@ -61,6 +64,29 @@ class Dispatch:
     def attribute(self, klass: Target, name: str) -> tuple[Target, ...]:
         """What a class's attribute is, its bases' included."""
         return self._classes.attribute(klass, name)
+
+    def own(self, klass: Target, name: str) -> tuple[Target, ...]:
+        """What a class itself defines under a name, its bases not included."""
+        return tuple(self._members[klass][name]) if name in self._members.get(klass, ()) else ()
+
+    def declared(self, target: Target) -> tuple[Target, ...]:
+        """The `@overload` declarations that stand before a function, in their order."""
+        return self._declared.get(target, ())
+
+    def declarations(self, path: str) -> list[tuple[Target, tuple[Target, ...]]]:
+        """Every function of a file that has such declarations, with them."""
+        return [(target, stubs) for target, stubs in self._declared.items() if target.path == path]
+
+    def _declare(self, path: str, record: ModuleRecord) -> None:
+        stubs: dict[str, list[Target]] = defaultdict(list)
+        places = {function.place for function in record.uses.functions if function.flags & OVERLOAD}
+        for place in sorted(places):
+            stubs[record.definitions[place].qualname].append(Target(path, place))
+        for place, definition in enumerate(record.definitions) if stubs else ():
+            if definition.qualname in stubs and place not in places:
+                found = tuple(stub for stub in stubs[definition.qualname] if stub.place < place)
+                if found:
+                    self._declared[Target(path, place)] = found
 
     def _find_below(self, target: Target, receiver: Target | None) -> tuple[bool, tuple[Target, ...]]:
         """Whether any override of the target may run, or which ones, for a receiver of that class.

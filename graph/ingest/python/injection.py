@@ -57,9 +57,8 @@ class Injection:
             scope = self._scopes.get(scope.parent) if scope.parent >= 0 else None
         if scope is None:
             return False
-        for binding in scope.names[name]:
-            if binding.kind == PARAMETER and name in self._parameters.get(scope.place, ()):
-                return True
-            if binding.kind == VALUE and self._injected(binding.place, binding.chain, depth + 1):
-                return True
-        return False
+        values = [binding for binding in scope.names[name] if binding.kind == VALUE]
+        if values:  # bound anew, a parameter is whatever it is bound to
+            return all(self._injected(binding.place, binding.chain, depth + 1) for binding in values)
+        handed = self._parameters.get(scope.place, ())
+        return name in handed and any(binding.kind == PARAMETER for binding in scope.names[name])

@@ -17,6 +17,7 @@ from filelock import FileLock
 from graph.errors import EngineError
 from graph.facts import Batch, Fact, Hyperedge, Member, Node, Provenance, Scope
 from graph.ingest.python import answers, calls, engine, fixtures, frameworks, parsing, scopes, staging, syntax
+from graph.ingest.python.attributes import Attributes, class_statements, overloads
 from graph.ingest.python.dispatch import Dispatch
 from graph.ingest.python.injection import Injection
 from graph.ingest.python.module import Fault, ModuleRecord
@@ -38,9 +39,17 @@ Blobs = Callable[[str], bytes]
 class Source(Protocol):
     """A file to read (see graph.ingest.walk)."""
 
-    path: str
-    blob: str
-    language: str
+    @property
+    def path(self) -> str:
+        """Path in the repository."""
+
+    @property
+    def blob(self) -> str:
+        """Id of its content."""
+
+    @property
+    def language(self) -> str:
+        """Which reader it is for."""
 
 
 class _Said(NamedTuple):
@@ -118,13 +127,20 @@ def _resolve(
         linked = scopes.link(program)
         progress("asking the type engine", 0, len(records))
         said = asked.result() if asked is not None else _Said({}, {}, None)
-    sites = list(_merge(program, linked.calls, said, table.parameters))
+    directory = answers.Directory(records)
+    dispatch = Dispatch(records, program)
+    sites = list(_merge(program, linked.calls, said, table.parameters, directory, dispatch))
+    finished = Attributes(program, dispatch, directory).finish(linked.open_attributes, said.answers)
+    sites += finished.calls
+    sites += class_statements(program, dispatch)
+    sites += overloads(records, dispatch)
     progress("following frameworks", 0, len(records))
-    framework = frameworks.link(program, table, sites)
+    framework = frameworks.link(program, table, sites, linked.facts)
     sites += framework.calls
     batch = Batch()
     batch.add(linked.facts)
     batch.add(framework.facts)
+    batch.add(scopes.references(program, finished.touches, Resolver.PYREFLY))
     batch.add(calls.edges(scope, sites, program.key, records, ids))
     batch.add(calls.unresolved(scope, sites, program.key, records, ids))
     batch.add(_diagnoses(scope, ids, records, said))
@@ -168,7 +184,12 @@ def _lines(ids: Mapping[str, str], blobs: Blobs) -> Callable[[str], list[bytes] 
 
 
 def _merge(
-    program: Program, own: Sequence[CallSite], said: _Said, parameters: staging.Parameters
+    program: Program,
+    own: Sequence[CallSite],
+    said: _Said,
+    parameters: staging.Parameters,
+    directory: answers.Directory,
+    dispatch: Dispatch,
 ) -> Iterator[CallSite]:
     by_path: dict[str, list[CallSite]] = defaultdict(list)
     for site in own:
@@ -176,16 +197,11 @@ def _merge(
     handed: dict[str, dict[int, frozenset[str]]] = defaultdict(dict)
     for target, names in parameters.items():
         handed[target.path][target.place] = frozenset(names)
-    directory = answers.Directory(program.records)
-    dispatch = Dispatch(program.records, program)
     for path, record in program.records.items():
         found = said.answers.get(path)
-        if found is None:
-            yield from (site for site in by_path[path] if not site.external)
-            continue
         injection = Injection(record, handed[path]) if path in handed else None
         merger = calls.Merger(path, record, directory, dispatch, *((injection.holds,) if injection else ()))
-        yield from merger.merge(found, by_path[path])
+        yield from merger.merge(found or answers.Answers([], []), by_path[path])
 
 
 def _diagnoses(

@@ -111,6 +111,27 @@ class _CallGraphs(msgspec.Struct):
     call_graphs: dict[str, dict[str, _Expression]]
 
 
+class _TypeClass(msgspec.Struct):
+    klass: _ClassRef = msgspec.field(name="class")
+
+
+class _ClassNames(msgspec.Struct):
+    classes: list[_TypeClass] = []
+
+
+class _Type(msgspec.Struct):
+    class_names: _ClassNames | None = None
+
+
+class _Types(msgspec.Struct):
+    type_table: list[_Type]
+    locations: dict[str, int]
+
+
+class _Expressions(msgspec.Struct):
+    functions: dict[str, _Types]
+
+
 class _FunctionDefinition(msgspec.Struct):
     name: str
     name_location: str = ""
@@ -198,6 +219,27 @@ class Report:
             if file.exists():
                 graphs = self._decode(file, decoder).call_graphs
                 yield path, [use for at, sites in graphs.items() for use in self._uses_of(module, at, sites)]
+
+    def types(self) -> Iterator[tuple[str, list[tuple[Site, tuple[Place, ...]]]]]:
+        """Each file's expressions that are instances of the repository's classes, or such a class."""
+        decoder = msgspec.json.Decoder(_Expressions)
+        for path, name in self._modules.values():
+            file = self._folder / "type_of_expressions" / name
+            if file.exists():
+                found: list[tuple[Site, tuple[Place, ...]]] = []
+                for function in self._decode(file, decoder).functions.values():
+                    classes = [self._known(kind) for kind in function.type_table]
+                    found += [
+                        (_span(span), classes[index])
+                        for span, index in function.locations.items()
+                        if classes[index]
+                    ]
+                yield path, found
+
+    def _known(self, kind: _Type) -> tuple[Place, ...]:
+        named = kind.class_names.classes if kind.class_names is not None else ()
+        places = (self._classes.get((item.klass.module_id, item.klass.class_id)) for item in named)
+        return tuple(place for place in places if place is not None)
 
     def _read_definitions(self) -> None:
         decoder = msgspec.json.Decoder(_Definitions)
