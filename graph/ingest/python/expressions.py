@@ -45,6 +45,10 @@ PASSERS = frozenset(
         "typing.cast",
         "itertools.chain",
         "copy.copy",
+        "defaultdict",
+        "collections.defaultdict",
+        "OrderedDict",
+        "MappingProxyType",
     ]
 )
 """Functions whose result is, or holds, what they are given."""
@@ -232,8 +236,11 @@ class Expressions:
         return NOTHING
 
     def anonymous(self, node: ast.Lambda) -> Values:
-        """A lambda's body is taken as run by the definition around it."""
+        """A lambda's body is taken as run by the definition around it; called, it is what it calls."""
         self.value(node.body)
+        if type(node.body) is ast.Call:
+            name = dotted(node.body.func)
+            return (name,) if name else NOTHING
         return NOTHING
 
     def joined(self, node: ast.JoinedStr) -> Values:

@@ -134,6 +134,11 @@ class Flow:
             for decoration in record.decorations if record is not None else ():
                 if decoration.place >= 0:
                     self._decoration(path, decoration)
+        for path, file in self.files.items():
+            for call in file.calls:
+                if isinstance(call.callee, int) and call.arguments and not self.targets(path, call):
+                    for target in self._callees(path, call):
+                        self.callers[self.entry(target)].append((path, call))
         self._sources.clear()
         self._summaries.clear()
 
@@ -185,7 +190,7 @@ class Flow:
             if function is not None:
                 if name in file.local.get(place, ()) or _has(function, name):
                     return place
-                if name in self.names.children(path, place):
+                if self.names.every(path, place, name):
                     return place
             elif place == start and name in file.local.get(place, ()):
                 return place
@@ -338,9 +343,10 @@ class Flow:
         ]
         for inner, value in self._adds.get((place.path, place.at, place.name), ()):
             gathered.append(self.read(place.path, inner, value))
-        child = self.names.children(place.path, place.at).get(place.name)
-        if child is not None and self.sort(Target(place.path, child)) not in _STORED:
-            gathered.append((frozenset((Target(place.path, child),)), ()))
+        children = [Target(place.path, at) for at in self.names.every(place.path, place.at, place.name)]
+        held = frozenset(target for target in children if self.sort(target) not in _STORED)
+        if held:
+            gathered.append((held, ()))
         elif place.at == 0:
             gathered.append(self._named(place.path, 0, place.name))
         return _joined(gathered)

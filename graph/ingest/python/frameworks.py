@@ -53,6 +53,7 @@ def link(
     program: Program,
     table: FixtureTable,
     sites: Sequence[CallSite] = (),
+    references: Sequence[Fact] = (),
 ) -> Extension:
     """Tie the collected records of a program together.
 
@@ -64,8 +65,10 @@ def link(
     sites : sequence of CallSite
         Calls as the type engine and our own resolver see them, merged: without them decorators and
         registrars that are methods are not found.
+    references : sequence of Fact
+        Our own resolver's facts: who reads and writes attributes that may hold descriptors.
     """
-    from graph.ingest.python import realisation, references, registrations, wrappers
+    from graph.ingest.python import protocols, realisation, registrations, texts, wrappers
     from graph.ingest.python.flow import Flow
 
     flow = Flow(program, table.discovery.names, sites)
@@ -73,14 +76,17 @@ def link(
     facts: list[Fact] = [
         *realisation.test_facts(program, table),
         *registrations.registers(flow),
-        *references.text_facts(flow),
-        *references.entry_facts(flow, configuration.entries),
+        *texts.text_facts(flow),
+        *texts.entry_facts(flow, configuration.entries),
         *realisation.diagnoses(program, configuration),
     ]
     calls = [
         *realisation.hook_calls(program, table),
         *wrappers.wrapper_calls(flow, sites),
         *wrappers.kept_calls(flow, table.discovery.modules),
-        *wrappers.descriptor_calls(flow),
+        *protocols.decorator_calls(flow),
+        *protocols.subclass_calls(flow),
+        *protocols.descriptor_calls(flow, references),
+        *protocols.alias_calls(flow, sites),
     ]
     return Extension(facts, calls)

@@ -43,6 +43,7 @@ class Names:
     def __init__(self, program: Program) -> None:
         self.program = program
         self._children: dict[str, dict[int, dict[str, int]]] = {}
+        self._every: dict[str, dict[int, dict[str, list[int]]]] = {}
         self._modules: dict[str, dict[str, Target]] = {}
         self._classes: dict[Target, dict[str, Target]] = {}
 
@@ -64,6 +65,16 @@ class Names:
                     continue
                 names[name] = at
         return found.get(place, {})
+
+    def every(self, path: str, place: int, name: str) -> list[int]:
+        """All definitions of a name right inside a definition: conditions may choose between them."""
+        found = self._every.get(path)
+        if found is None:
+            found = self._every[path] = {}
+            for at, definition in enumerate(self.program.records[path].definitions):
+                last = definition.qualname.rpartition(".")[2]
+                found.setdefault(definition.parent, {}).setdefault(last, []).append(at)
+        return found.get(place, {}).get(name, [])
 
     def module(self, path: str, *, _open: tuple[str, ...] = ()) -> dict[str, Target]:
         """Names at a module's top level with what they stand for in the program, imports followed."""
