@@ -240,9 +240,16 @@ class Follower:
                 group = groups.setdefault((Form.CONSTRUCTOR, item.sure, False), {})
                 group.update(dict.fromkeys(self.constructors(item.target)))
             elif sort in (Sort.FUNCTION, Sort.METHOD):
-                implicit = chain.endswith(("__enter__", "__exit__"))
-                form = Form.IMPLICIT if implicit else Form.PLAIN
+                form = self._form(item, chain)
                 groups.setdefault((form, item.sure, item.virtual), {})[item.target] = None
+
+    def _form(self, item: Value, chain: str) -> Form:
+        """How a function is called: by its name, by a protocol, or through a variable that holds it."""
+        if chain.endswith(_IMPLICIT):
+            return Form.IMPLICIT
+        name = self.program.definition(item.target).qualname.rpartition(".")[2]
+        written = last(chain)
+        return Form.PLAIN if name == written or written.endswith("super") else Form.HANDED
 
     def constructors(self, klass: Target) -> Iterator[Target]:
         """A class, and the functions of the program that run when it is called."""

@@ -6,7 +6,7 @@ import ast
 import builtins
 from collections.abc import Callable, Iterator, Sequence
 
-from graph.ingest.python.chains import UNKNOWN, extend, instance_of, join
+from graph.ingest.python.chains import UNKNOWN, dotted, extend, instance_of, join
 from graph.ingest.python.module import (
     CALL, DECORATOR, DEFINE, DEFINED, HANDED, IMPORTED, MUTATE, NARROWED, OPAQUE, PARAMETER, READ, VALUE, WRITE,
     Binding, Block, ClassRecord, Function, Import, Scope, Use, Uses,
@@ -584,8 +584,16 @@ class Visitor:
 
     def _parameters(self, node: FunctionNode) -> None:
         arguments = node.args
-        for item in (*arguments.posonlyargs, *arguments.args, *arguments.kwonlyargs):
-            self._bind(item.arg, PARAMETER, instance_of(item.annotation), self.scope.place)
+        positional = [*arguments.posonlyargs, *arguments.args]
+        missing: list[ast.expr | None] = [None] * (len(positional) - len(arguments.defaults))
+        defaults = [*missing, *arguments.defaults, *arguments.kw_defaults]
+        for item, default in zip((*positional, *arguments.kwonlyargs), defaults, strict=True):
+            said = instance_of(item.annotation)
+            self._bind(item.arg, PARAMETER, said, self.scope.place)
+            chain = dotted(default) if default is not None and not said else ""
+            if chain:
+                found = Binding(VALUE, chain, self.scope.parent, False)
+                self.scope.names[item.arg].append(found)
         for rest, kind in ((arguments.vararg, "%tuple"), (arguments.kwarg, "%dict")):
             if rest is not None:
                 self._bind(rest.arg, PARAMETER, kind, self.scope.place)
@@ -601,7 +609,9 @@ class Visitor:
     def _decorators(self, decorators: Sequence[ast.expr]) -> None:
         for item in decorators:
             if isinstance(item, ast.Call):
-                self._emit(DECORATOR, self.value(item.func, QUIET), item)
+                chain = self.value(item.func, QUIET)
+                self._emit(DECORATOR, chain, item)
+                self._emit(CALL, chain, item)
                 for argument in item.args:
                     self.value(argument, HANDED)
                 for keyword in item.keywords:

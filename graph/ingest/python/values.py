@@ -463,7 +463,10 @@ class Evaluator:
         found: list[Value] = []
         for item in scope.names.get(name, ()) if scope is not None else ():
             if item.kind == VALUE:
-                values = self.chain(value.path, item.place, item.chain)
+                place = item.place
+                if place == definition.parent > 0 and steps(item.chain)[0] == name:
+                    place = max(0, scope.parent) if scope is not None else 0  # `X = X` in a class takes an outer X
+                values = self.chain(value.path, place, item.chain)
                 found.extend(self.types_of(tuple(v for v in values if v[:3] != value[:3])))
         result = self._types[target] = doubt(narrow(found))
         return result
