@@ -21,6 +21,7 @@ from numpy.typing import NDArray
 from graph.adjacency import WIDTH, Adjacency, Direction, Ints, Overriding, Places, spread
 from graph.errors import DeadlineError, InputError
 from graph.schema import DEFAULT_TIER, TIERS, Tier
+from graph.strings import Strings
 
 Distances = NDArray[np.uint8]
 
@@ -33,6 +34,8 @@ DEPTH = 10
 
 class Graph(Protocol):
     """What a cone needs of an Incidence or an overlay."""
+
+    keys: Strings
 
     @property
     def node_count(self) -> int:
@@ -202,7 +205,7 @@ class Reached:
     def proof(self, node: int) -> list[Step]:
         """The path that proves a reached node, from a start; empty for a start itself.
 
-        Of equal paths the one whose last edges are surest, then whose nodes have lower ids.
+        Of equal paths the one whose last edges are surest, then whose nodes come first by key.
 
         Raises
         ------
@@ -235,11 +238,22 @@ class Reached:
         hubs = self._hub_marks()
         if hubs is not None:
             right &= ~hubs.take(near) | (distances.take(near) == 0)
-        at = offsets[0] + int(np.argmax(right))
-        tier = int(np.searchsorted(offsets, at, side="right")) - 1
+        places = np.flatnonzero(right)
+        tier = int(np.searchsorted(offsets, offsets[0] + places[0], side="right")) - 1
+        places = places[places < offsets[tier + 1] - offsets[0]]
+        # Keys decide, not ids, so that every build of the same graph proves alike.
+        at = offsets[0] + min(places.tolist(), key=lambda place: self._name(int(near[place])))
         found = int(back.node[at]), int(back.edge[at]), tier
         self._parents[node, rank] = found
         return found
+
+    def _name(self, node: int) -> tuple[bytes, bool]:
+        """What a node is told from others by; a dispatch node comes after its method."""
+        count = self._graph.node_count
+        if node < count:
+            return self._graph.keys.raw(node), False
+        dispatch = self._graph.adjacency(self.direction).dispatch
+        return self._graph.keys.raw(int(dispatch[node - count])), True
 
     def followed(self) -> tuple[tuple[Tier, int], ...]:
         """Dependencies that the search followed, by tier."""

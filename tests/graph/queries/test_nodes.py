@@ -23,7 +23,12 @@ TREE = {
         ("App.stop", 21, 22, 0),
         ("run", 32, 38, 0),
     ],
-    "src/pkg/cli.py": [("<module>", 1, 9, 0), ("Runner", 1, 9, 0), ("Runner.run", 2, 7, 0), ("Runner.stop", 8, 9, 0)],
+    "src/pkg/cli.py": [
+        ("<module>", 1, 9, 0),
+        ("Runner", 1, 9, 0),
+        ("Runner.run", 2, 7, 0),
+        ("Runner.stop", 8, 9, 0),
+    ],
     "tests/app.py": [("<module>", 1, 5, 0), ("test_run", 2, 4, 0)],
 }
 
