@@ -43,6 +43,7 @@ class Members(Protocol):
     tier: NDArray[np.uint8]
     form: NDArray[np.uint8]
     virtual: NDArray[np.bool_]
+    file: Ints
     member_ptr: NDArray[np.int64]
     member_node: Ints
     member_role: NDArray[np.uint8]
@@ -139,9 +140,22 @@ def dependencies(members: Members) -> Dependencies:
 
 
 def followed(members: Members) -> Dependencies:
-    """The dependencies that a cone follows: all but those of decorators run by a module or class body."""
+    """The dependencies that a cone follows: all but two kinds that would make every cone everything.
+
+    What a module or class body runs to decorate a definition, since Decorates says what comes of
+    it; and what the code of tests writes outside of it, since that lasts as long as the test.
+    """
     found = dependencies(members)
     kept = members.form[found.edge] != _DECORATING
+    table = _Table(members)
+    inside = np.zeros(members.node_count + 1, np.bool_)
+    realising = (table.kind == EDGE_CODE[EdgeKind.REALISES]) & (table.role != ROLE_CODE["test"])
+    inside[members.file[table.node[realising]]] = True
+    inside[-1] = False  # the file of nodes that no file holds is -1
+    in_tests = inside[members.file]
+    writing = np.zeros(table.size, np.bool_)
+    writing[table.owner[table.role == ROLE_CODE["writer"]]] = True
+    kept &= ~(writing[found.edge] & in_tests[found.leaves] & ~in_tests[found.enters])
     return Dependencies(found.leaves[kept], found.enters[kept], found.edge[kept], found.tier[kept])
 
 

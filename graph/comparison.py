@@ -406,8 +406,12 @@ def _state(side: Incidence, path: str) -> str:
         return ""
     if int((side.file == node).sum()) > 1:
         return "read"
-    holders = np.searchsorted(side.member_ptr, np.flatnonzero(side.member_node == node), "right") - 1
-    kinds = {side.edge_kind_of(edge) for edge in holders.tolist()}
-    if EdgeKind.DIAGNOSED in kinds:
-        return "diagnosed"
+    kinds = set()
+    places = np.flatnonzero(side.member_node == node)
+    for edge in (np.searchsorted(side.member_ptr, places, "right") - 1).tolist():
+        kinds.add(side.edge_kind_of(edge))
+        # That the type engine had nothing to say does not keep our own reader from reading.
+        told = (side.keys[diagnosis].rpartition("!")[2] for diagnosis in side.in_role(edge, "diagnosis"))
+        if any(not code.startswith("engine.") for code in told):
+            return "diagnosed"
     return "read" if EdgeKind.CONTAINS in kinds else ""

@@ -112,7 +112,9 @@ def class_statements(program: Program, dispatch: Dispatch) -> Iterator[CallSite]
                     line, column = definition.mark, definition.name_column
                     site = Site(line, column, line, column)
                     around = Target(path, max(definition.parent, 0))
-                    yield CallSite(around, site, found, Tier.EXACT, Form.IMPLICIT, Resolver.SCOPES)
+                    inside = program.definition(around).sort in (Sort.FUNCTION, Sort.METHOD)
+                    form = Form.IMPLICIT if inside else Form.DECORATING
+                    yield CallSite(around, site, found, Tier.EXACT, form, Resolver.SCOPES)
                     yield CallSite(klass, site, found, Tier.EXACT, Form.IMPLICIT, Resolver.SCOPES)
                     break
 
