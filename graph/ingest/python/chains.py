@@ -11,16 +11,62 @@ MOST = 4
 """Alternatives kept of a chain."""
 
 _TRANSPARENT = frozenset(
-    {"Optional", "Union", "Annotated", "ClassVar", "Final", "Required", "NotRequired", "ReadOnly", "InitVar", "Unpack"}
+    {
+        "Optional",
+        "Union",
+        "Annotated",
+        "ClassVar",
+        "Final",
+        "Required",
+        "NotRequired",
+        "ReadOnly",
+        "InitVar",
+        "Unpack",
+    }
 )
 _AWAITED = frozenset({"Awaitable", "Coroutine", "Task", "Future"})
 _ELEMENTS = frozenset(
-    "list List set Set frozenset FrozenSet Sequence MutableSequence Iterable Iterator Generator Collection deque"
-    " Deque AsyncIterator AsyncIterable AsyncGenerator tuple Tuple KeysView ContextManager AbstractContextManager"
-    " AsyncContextManager AbstractAsyncContextManager AbstractSet MutableSet".split()
+    [
+        "list",
+        "List",
+        "set",
+        "Set",
+        "frozenset",
+        "FrozenSet",
+        "Sequence",
+        "MutableSequence",
+        "Iterable",
+        "Iterator",
+        "Generator",
+        "Collection",
+        "deque",
+        "Deque",
+        "AsyncIterator",
+        "AsyncIterable",
+        "AsyncGenerator",
+        "tuple",
+        "Tuple",
+        "KeysView",
+        "ContextManager",
+        "AbstractContextManager",
+        "AsyncContextManager",
+        "AbstractAsyncContextManager",
+        "AbstractSet",
+        "MutableSet",
+    ]
 )
 _MAPPINGS = frozenset(
-    "dict Dict Mapping MutableMapping defaultdict DefaultDict OrderedDict WeakValueDictionary ChainMap".split()
+    [
+        "dict",
+        "Dict",
+        "Mapping",
+        "MutableMapping",
+        "defaultdict",
+        "DefaultDict",
+        "OrderedDict",
+        "WeakValueDictionary",
+        "ChainMap",
+    ]
 )
 
 

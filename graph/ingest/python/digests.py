@@ -23,8 +23,26 @@ EMPTY = "00000000"
 """Digest of nothing."""
 
 INERT = frozenset(
-    "staticmethod classmethod property cached_property overload abstractmethod abstractproperty setter getter"
-    " deleter override final wraps lru_cache cache contextmanager asynccontextmanager total_ordering".split()
+    [
+        "staticmethod",
+        "classmethod",
+        "property",
+        "cached_property",
+        "overload",
+        "abstractmethod",
+        "abstractproperty",
+        "setter",
+        "getter",
+        "deleter",
+        "override",
+        "final",
+        "wraps",
+        "lru_cache",
+        "cache",
+        "contextmanager",
+        "asynccontextmanager",
+        "total_ordering",
+    ]
 )
 """Decorators, by their last name, that never look at a function's annotations."""
 
@@ -65,9 +83,14 @@ class Dump:
         self.annotations: list[ast.expr] = []
         self.strings: list[str] = []
         self._special: dict[type, Callable[[ast.AST], None]] = {
-            ast.Name: self._name, ast.Constant: self._constant, ast.Expr: self._expression,
-            ast.Pass: self._nothing, ast.AnnAssign: self._annotated,
-            ast.FunctionDef: self._nested, ast.AsyncFunctionDef: self._nested, ast.ClassDef: self._nested,
+            ast.Name: self._name,
+            ast.Constant: self._constant,
+            ast.Expr: self._expression,
+            ast.Pass: self._nothing,
+            ast.AnnAssign: self._annotated,
+            ast.FunctionDef: self._nested,
+            ast.AsyncFunctionDef: self._nested,
+            ast.ClassDef: self._nested,
         }
 
     def take(self) -> list[str]:
@@ -230,8 +253,18 @@ def _seal(draft: Draft, place: int, outline: Outline, tree: ast.Module, dump: Du
     else:
         code = _binding(draft, outline, dump)
     return Definition(
-        draft.qualname, draft.ordinal, draft.sort, draft.line, draft.mark, draft.end, draft.column, draft.parent,
-        code, signature, decoration, _documentation(dump),
+        draft.qualname,
+        draft.ordinal,
+        draft.sort,
+        draft.line,
+        draft.mark,
+        draft.end,
+        draft.column,
+        draft.parent,
+        code,
+        signature,
+        decoration,
+        _documentation(dump),
     )
 
 
@@ -300,7 +333,13 @@ def _function(draft: Draft, node: FunctionNode, dump: Dump) -> tuple[str, str, s
     code = dump.close(CODE)
     arguments = node.args
     dump.node(arguments)
-    every = [*arguments.posonlyargs, *arguments.args, *arguments.kwonlyargs, arguments.vararg, arguments.kwarg]
+    every = [
+        *arguments.posonlyargs,
+        *arguments.args,
+        *arguments.kwonlyargs,
+        arguments.vararg,
+        arguments.kwarg,
+    ]
     annotations = [item.annotation for item in every if item is not None and item.annotation is not None]
     if node.returns is not None:
         annotations.append(node.returns)
@@ -329,4 +368,3 @@ def _is_inert(decorator: ast.expr) -> bool:
     if isinstance(inner, ast.Attribute):
         return inner.attr in INERT
     return isinstance(inner, ast.Name) and inner.id in INERT
-

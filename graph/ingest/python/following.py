@@ -13,7 +13,18 @@ from typing import NamedTuple
 
 from graph.ingest.python.chains import last, steps
 from graph.ingest.python.module import (
-    CALL, DECORATOR, DEFINE, DELETER, HANDED, MUTATE, PROPERTY, READ, SETTER, WRITE, Block, Use,
+    CALL,
+    DECORATOR,
+    DEFINE,
+    DELETER,
+    HANDED,
+    MUTATE,
+    PROPERTY,
+    READ,
+    SETTER,
+    WRITE,
+    Block,
+    Use,
 )
 from graph.ingest.python.program import Program
 from graph.ingest.python.records import CallSite, Site, Target
@@ -29,20 +40,65 @@ FEW = 5
 """Definitions that share a name, up to which a call on an unknown receiver is tied to all of them."""
 
 MUTATORS = frozenset(
-    "append appendleft extend extendleft insert add update setdefault pop popleft popitem remove discard clear sort"
-    " reverse rotate __setitem__ __delitem__".split()
+    [
+        "append",
+        "appendleft",
+        "extend",
+        "extendleft",
+        "insert",
+        "add",
+        "update",
+        "setdefault",
+        "pop",
+        "popleft",
+        "popitem",
+        "remove",
+        "discard",
+        "clear",
+        "sort",
+        "reverse",
+        "rotate",
+        "__setitem__",
+        "__delitem__",
+    ]
 )
 """Methods of the builtin containers that change what they are called on."""
 
 
 def _common() -> frozenset[str]:
     kinds: tuple[object, ...] = (
-        str, bytes, bytearray, int, float, complex, list, tuple, dict, set, frozenset, range, memoryview, slice,
-        BaseException, io.TextIOWrapper, io.BytesIO, io.StringIO, logging.Logger, re.compile(""), re.match("", ""),
-        threading.Thread, threading.Event(), threading.Lock(), property, classmethod, (item for item in ()),
+        str,
+        bytes,
+        bytearray,
+        int,
+        float,
+        complex,
+        list,
+        tuple,
+        dict,
+        set,
+        frozenset,
+        range,
+        memoryview,
+        slice,
+        BaseException,
+        io.TextIOWrapper,
+        io.BytesIO,
+        io.StringIO,
+        logging.Logger,
+        re.compile(""),
+        re.match("", ""),
+        threading.Thread,
+        threading.Event(),
+        threading.Lock(),
+        property,
+        classmethod,
+        (letter for letter in ""),
     )
     names = {name for kind in kinds for name in dir(kind)}
-    return frozenset(names | set(dir(builtins)) | set(MUTATORS) | {"connect", "send", "execute", "submit", "result"})
+    return frozenset(
+        names | set(dir(builtins)) | set(MUTATORS) | {"connect", "send", "execute", "submit", "result"}
+    )
 
 
 COMMON = _common()
@@ -155,7 +211,9 @@ class Follower:
                 self._property(use, value, PROPERTY, site)
                 continue
             sort = self._sort(value)
-            if sort in (Sort.CONSTANT, Sort.ATTRIBUTE) or (sort is Sort.CLASS and not known and not value.virtual):
+            if sort in (Sort.CONSTANT, Sort.ATTRIBUTE) or (
+                sort is Sort.CLASS and not known and not value.virtual
+            ):
                 self._read(use, value)
 
     def _sort(self, value: Value) -> Sort:
@@ -183,12 +241,24 @@ class Follower:
         return Site(use.line, use.column, use.end_line, use.end_column)
 
     def _call(
-        self, use: Use, targets: tuple[Target, ...], tier: Tier, form: Form, virtual: bool = False, site: Site | None = None
+        self,
+        use: Use,
+        targets: tuple[Target, ...],
+        tier: Tier,
+        form: Form,
+        virtual: bool = False,
+        site: Site | None = None,
     ) -> None:
         self.calls.append(
             CallSite(
-                self._owner, site or self._site(use), targets, self._weak or tier, form, Resolver.SCOPES,
-                virtual=virtual, name=last(use.chain),
+                self._owner,
+                site or self._site(use),
+                targets,
+                self._weak or tier,
+                form,
+                Resolver.SCOPES,
+                virtual=virtual,
+                name=last(use.chain),
             )
         )
 
@@ -197,13 +267,20 @@ class Follower:
         name = self.program.definition(value.target).qualname.rpartition(".")[2]
         owner = Target(value.path, self.program.definition(value.target).parent)
         targets = tuple(
-            item.target for item in self.evaluator.defined(owner, name)
+            item.target
+            for item in self.evaluator.defined(owner, name)
             if self.evaluator.flags(item.target) & wanted
         ) or (value.target,)
         self.calls.append(
             CallSite(
-                self._owner, site or self._site(use), targets, self._tier(value.sure), Form.PROPERTY,
-                Resolver.SCOPES, virtual=value.virtual, name=name,
+                self._owner,
+                site or self._site(use),
+                targets,
+                self._tier(value.sure),
+                Form.PROPERTY,
+                Resolver.SCOPES,
+                virtual=value.virtual,
+                name=name,
             )
         )
 
@@ -229,7 +306,9 @@ class Follower:
             single = sure and (len(targets) == 1 or form is Form.CONSTRUCTOR)
             self._call(use, tuple(targets), BOUND_ONCE if single else INFERRED, form, virtual)
 
-    def _collect(self, item: Value, groups: dict[tuple[Form, bool, bool], dict[Target, None]], chain: str) -> None:
+    def _collect(
+        self, item: Value, groups: dict[tuple[Form, bool, bool], dict[Target, None]], chain: str
+    ) -> None:
         if item.kind == INSTANCE:
             for method in self.evaluator.member(item, "__call__"):
                 if method.kind == METHOD:
@@ -274,7 +353,8 @@ class Follower:
 
     def _unfollowed(self, use: Use, external: bool) -> None:
         name = last(use.chain)
-        tier, targets, reason = Tier.AMBIGUOUS, (), ""
+        tier, reason = Tier.AMBIGUOUS, ""
+        targets: tuple[Target, ...] = ()
         if external:
             pass
         elif "." not in use.chain.rpartition("|")[2]:
@@ -294,8 +374,16 @@ class Follower:
                 reason = f"{len(found)} definitions share the name"
         self.calls.append(
             CallSite(
-                self._owner, self._site(use), targets, tier, Form.PLAIN, Resolver.SCOPES,
-                virtual=False, external=external, reason=reason, name=name,
+                self._owner,
+                self._site(use),
+                targets,
+                tier,
+                Form.PLAIN,
+                Resolver.SCOPES,
+                virtual=False,
+                external=external,
+                reason=reason,
+                name=name,
             )
         )
 
@@ -358,4 +446,3 @@ def _methods(program: Program) -> dict[str, tuple[Target, ...]]:
                 if not name.startswith("__"):
                     found[name].append(Target(path, place))
     return {name: tuple(targets) for name, targets in found.items()}
-

@@ -15,8 +15,8 @@ from graph.schema import EdgeKind, NodeKind, Resolver, Sort, Tier
 def import_facts(program: Program) -> Iterator[Fact]:
     """Imports edges: one an importer, apart for imports inside functions (`lazy`).
 
-    `import a.b.c` runs a, a.b and a.b.c; `from p import m` runs p, and p.m where that is a module. The packages
-    that hold the importing module itself have run before it and are left out unless they are named.
+    `import a.b.c` runs a, a.b and a.b.c; `from p import m` runs p, and p.m where that is a module. The
+    packages that hold the importing module itself have run before it: they are left out unless named.
     """
     for path, record in program.records.items():
         said_by = Provenance(path, program.digest(path), Resolver.SCOPES)

@@ -9,16 +9,16 @@ from graph.ingest.python.program import Program
 from graph.ingest.python.records import Target
 from graph.schema import EdgeKind, NodeKind, Resolver, Sort, Tier
 
-_OWN = frozenset({"__slots__", "__doc__", "__module__", "__qualname__", "__dict__", "__annotations__", "__class__"})
+_OWN = frozenset(
+    {"__slots__", "__doc__", "__module__", "__qualname__", "__dict__", "__annotations__", "__class__"}
+)
 
 
 def class_facts(program: Program) -> Iterator[Fact]:
     """Inherits and Overrides edges."""
     for path, record in program.records.items():
         said_by = Provenance(path, program.digest(path), Resolver.SCOPES)
-        members: dict[int, dict[str, list[Target]]] = {
-            item.place: {} for item in record.uses.classes
-        }
+        members: dict[int, dict[str, list[Target]]] = {item.place: {} for item in record.uses.classes}
         for place, definition in enumerate(record.definitions):
             if definition.parent in members and definition.sort in (Sort.METHOD, Sort.ATTRIBUTE):
                 name = definition.qualname.rpartition(".")[2]
@@ -49,7 +49,11 @@ def _overrides(
             continue
         for base in above:
             found = [
-                item.target for item in (*program.evaluator.defined(base, name), *program.evaluator.own_member(base, name))
+                item.target
+                for item in (
+                    *program.evaluator.defined(base, name),
+                    *program.evaluator.own_member(base, name),
+                )
                 if program.definition(item.target).sort in (Sort.METHOD, Sort.ATTRIBUTE)
             ]
             if found:

@@ -25,7 +25,9 @@ READ, WRITE, CALL, HANDED, DECORATOR, MUTATE, DEFINE = range(7)
 DEFINED, IMPORTED, VALUE, PARAMETER, NARROWED, OPAQUE = range(6)
 """Kinds of `Binding`."""
 
-STATIC, CLASSMETHOD, PROPERTY, SETTER, DELETER, OVERLOAD, ASYNC, GENERATOR, WRAPPED = (1 << n for n in range(9))
+STATIC, CLASSMETHOD, PROPERTY, SETTER, DELETER, OVERLOAD, ASYNC, GENERATOR, WRAPPED = (
+    1 << n for n in range(9)
+)
 """Flags of a `Function`; WRAPPED: a decorator stands on it that may change what a call returns."""
 
 

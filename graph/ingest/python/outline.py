@@ -22,11 +22,23 @@ class Draft:
     """A definition while it is put together."""
 
     __slots__ = (
-        "column", "contexts", "end", "line", "mark", "name", "node", "ordinal", "parent", "qualname", "sort",
+        "column",
+        "contexts",
+        "end",
+        "line",
+        "mark",
+        "name",
+        "node",
+        "ordinal",
+        "parent",
+        "qualname",
+        "sort",
         "statements",
     )
 
-    def __init__(self, qualname: str, name: str, sort: Sort, parent: int, node: DefinitionNode | None) -> None:
+    def __init__(
+        self, qualname: str, name: str, sort: Sort, parent: int, node: DefinitionNode | None
+    ) -> None:
         self.qualname = qualname
         self.name = name
         self.sort = sort
@@ -130,7 +142,12 @@ class Outline:
                 self._body(block, owner, inner)
 
     def _bind(
-        self, name: str, at: ast.Name | ast.Attribute, owner: int, statement: ast.AST, contexts: tuple[ast.AST, ...]
+        self,
+        name: str,
+        at: ast.Name | ast.Attribute,
+        owner: int,
+        statement: ast.AST,
+        contexts: tuple[ast.AST, ...],
     ) -> None:
         """One more statement that binds a constant (of a module) or an attribute (of a class)."""
         symbols = self.symbols[owner]
@@ -144,7 +161,9 @@ class Outline:
             draft.line = getattr(statement, "lineno", line)
             draft.mark = line
             draft.end = end_of(statement)
-            draft.column = at.col_offset if isinstance(at, ast.Name) else (at.end_col_offset or 0) - len(name.encode())
+            draft.column = (
+                at.col_offset if isinstance(at, ast.Name) else (at.end_col_offset or 0) - len(name.encode())
+            )
             place = symbols[name] = self._add(draft)
         draft = self.drafts[place]
         if not draft.statements or draft.statements[-1] is not statement:
@@ -285,7 +304,7 @@ def bound_names(statement: ast.stmt) -> Iterator[ast.Name]:
 
 def only_binds(statement: ast.stmt) -> bool:
     """Whether an `if` or `try` does nothing but decide what some names are bound to."""
-    if isinstance(statement, ast.If) or isinstance(statement, TRIES):
+    if isinstance(statement, (ast.If, *TRIES)):
         return all(only_binds(inner) for block in blocks_of(statement) for inner in block)
     if isinstance(statement, (ast.Assign, ast.AugAssign, ast.AnnAssign)):
         return any(True for _ in bound_names(statement))
@@ -337,7 +356,9 @@ def is_script_guard(statement: ast.stmt) -> bool:
 
 def end_of(statement: ast.AST) -> int:
     """Last line of a statement; of a compound one, of its header."""
-    blocks = list(blocks_of(statement)) if isinstance(statement, ast.stmt) else []
-    if blocks and blocks[0]:
-        return max(statement.lineno, blocks[0][0].lineno - 1)  # type: ignore[attr-defined]
-    return getattr(statement, "end_lineno", None) or getattr(statement, "lineno", 1)
+    if not isinstance(statement, ast.stmt):
+        return 1
+    for block in blocks_of(statement):
+        if block:
+            return max(statement.lineno, block[0].lineno - 1)
+    return statement.end_lineno or statement.lineno

@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from graph.facts import Node, Scope, symbol_node
+from graph.ingest.python.inference import Evaluator
 from graph.ingest.python.module import ModuleRecord
 from graph.ingest.python.records import Definition, Target
 from graph.ingest.python.roots import Roots
-from graph.ingest.python.values import EXTERNAL, INSTANCE, METHOD, MODULE, OBJECT, Evaluator, Values
+from graph.ingest.python.values import EXTERNAL, INSTANCE, METHOD, MODULE, OBJECT, Values
 from graph.schema import Sort
 
 

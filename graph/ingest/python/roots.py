@@ -130,7 +130,9 @@ class Roots:
             regular = stem in self.packages
             above = self._above(root, directory)
             ready = root in self.bases and (regular or root.rpartition("/")[2] in CONVENTIONAL)
-            if not (above or ready) or (top in sys.stdlib_module_names and not (above and stem in self.files)):
+            if not (above or ready) or (
+                top in sys.stdlib_module_names and not (above and stem in self.files)
+            ):
                 continue
             if above:
                 scored.append((0, -len(root), root))

@@ -100,7 +100,10 @@ def _decorations(program: Program, follower: Follower) -> Iterator[Hyperedge]:
         tier = max((tier for _, tier in found), key=lambda item: item.rank)
         members = (
             Member("decorated", NodeKind.SYMBOL, program.key(decorated)),
-            *(Member("decorator", NodeKind.SYMBOL, program.key(item)) for item in dict.fromkeys(t for t, _ in found)),
+            *(
+                Member("decorator", NodeKind.SYMBOL, program.key(item))
+                for item in dict.fromkeys(t for t, _ in found)
+            ),
         )
         said_by = Provenance(decorated.path, program.digest(decorated.path), Resolver.SCOPES)
         yield Hyperedge(EdgeKind.DECORATES, program.scope, members, said_by, tier)

@@ -6,15 +6,31 @@ import ast
 
 from graph.ingest.python.chains import dotted
 from graph.ingest.python.module import (
-    ASYNC, CLASSMETHOD, DELETER, GENERATOR, OVERLOAD, PROPERTY, SETTER, STATIC, WRAPPED,
+    ASYNC,
+    CLASSMETHOD,
+    DELETER,
+    GENERATOR,
+    OVERLOAD,
+    PROPERTY,
+    SETTER,
+    STATIC,
+    WRAPPED,
 )
 from graph.ingest.python.outline import FunctionNode
 
 _BY_NAME = {
-    "staticmethod": STATIC, "classmethod": CLASSMETHOD, "abstractclassmethod": CLASSMETHOD,
-    "abstractstaticmethod": STATIC, "setter": SETTER, "deleter": DELETER, "overload": OVERLOAD, "getter": PROPERTY,
+    "staticmethod": STATIC,
+    "classmethod": CLASSMETHOD,
+    "abstractclassmethod": CLASSMETHOD,
+    "abstractstaticmethod": STATIC,
+    "setter": SETTER,
+    "deleter": DELETER,
+    "overload": OVERLOAD,
+    "getter": PROPERTY,
 }
-_HARMLESS = frozenset({"abstractmethod", "override", "final", "wraps", "lru_cache", "cache", "total_ordering"})
+_HARMLESS = frozenset(
+    {"abstractmethod", "override", "final", "wraps", "lru_cache", "cache", "total_ordering"}
+)
 
 
 def parameters_of(arguments: ast.arguments) -> list[str]:

@@ -68,7 +68,9 @@ def parse(path: str, data: bytes) -> ModuleRecord:
         return _bare(_fault_of(error, data), data)
     except (RecursionError, MemoryError):
         hint = "Generated data belongs in a data file; nothing else needs doing."
-        return _bare(Fault("python.nesting", "The code is nested deeper than can be followed.", hint, 0), data)
+        return _bare(
+            Fault("python.nesting", "The code is nested deeper than can be followed.", hint, 0), data
+        )
     except (ValueError, LookupError) as error:
         message = f"The file cannot be decoded as Python source: {error}."
         return _bare(Fault("python.encoding", message, "Save it as UTF-8, or declare its encoding.", 0), data)
@@ -156,7 +158,9 @@ def _fault_of(error: SyntaxError, data: bytes) -> Fault:
     if "encod" in (error.msg or "") or "codec" in (error.msg or ""):
         return Fault("python.encoding", message, "Save it as UTF-8, or declare its encoding.", line)
     if _is_python2(error.msg or ""):
-        return Fault("python.version", message, "It looks like Python 2; such files are listed, not read.", line)
+        return Fault(
+            "python.version", message, "It looks like Python 2; such files are listed, not read.", line
+        )
     hint = "Fix the syntax, or run Maestro on a newer Python if the code is newer than it."
     return Fault("python.syntax", message, hint, line)
 

@@ -3,67 +3,57 @@
 from __future__ import annotations
 
 import ast
-import builtins
 from collections.abc import Callable, Iterator, Sequence
 
 from graph.ingest.python.chains import UNKNOWN, dotted, extend, instance_of, join
+from graph.ingest.python.exports import exports_of
 from graph.ingest.python.module import (
-    CALL, DECORATOR, DEFINE, DEFINED, HANDED, IMPORTED, MUTATE, NARROWED, OPAQUE, PARAMETER, READ, VALUE, WRITE,
-    Binding, Block, ClassRecord, Function, Import, Scope, Use, Uses,
+    CALL,
+    DECORATOR,
+    DEFINE,
+    DEFINED,
+    HANDED,
+    IMPORTED,
+    MUTATE,
+    NARROWED,
+    OPAQUE,
+    PARAMETER,
+    READ,
+    VALUE,
+    WRITE,
+    Binding,
+    Block,
+    ClassRecord,
+    Function,
+    Import,
+    Use,
+    Uses,
 )
+from graph.ingest.python.occurrences import QUIET, Occurrences
 from graph.ingest.python.outline import (
-    FUNCTIONS, LOOPS, TRIES, WITHS, FunctionNode, Outline, blocks_of, bound_names, first_parameter, flat, is_script_guard,
-    is_typing_guard, only_binds,
+    FUNCTIONS,
+    LOOPS,
+    TRIES,
+    WITHS,
+    FunctionNode,
+    blocks_of,
+    bound_names,
+    first_parameter,
+    flat,
+    is_script_guard,
+    is_typing_guard,
+    only_binds,
 )
 from graph.ingest.python.signatures import flags_of, parameters_of
 from graph.schema import Sort
 
-QUIET = -1
-"""Instead of a kind of use: the expression is the receiver of a longer one."""
 
-_BUILTINS = frozenset(dir(builtins))
-_TESTS = frozenset({"isinstance", "issubclass", "cast", "hasattr", "len", "bool", "callable", "super", "id", "type"})
-"""Calls that look at a class or function without running it."""
-_CONTAINERS = {
-    ast.List: "%list", ast.Tuple: "%tuple", ast.Set: "%set", ast.Dict: "%dict", ast.ListComp: "%list",
-    ast.SetComp: "%set", ast.DictComp: "%dict", ast.GeneratorExp: "%generator", ast.JoinedStr: "%str",
-    ast.Compare: "%bool",
-}
-
-
-class Visitor:
+class Visitor(Occurrences):
     """Walks one tree and fills a `Uses`."""
-
-    def __init__(self, outline: Outline, lines: Sequence[str], ascii_only: bool) -> None:
-        self.outline = outline
-        self.lines = lines
-        self.ascii_only = ascii_only
-        self.uses = Uses([], [], [], [], [], None, [])
-        self.scopes: dict[int, Scope] = {}
-        self.blocks: dict[tuple[int, int, bool], list[Use]] = {}
-        self.scope = self._scope(0, -1)
-        self.owners: tuple[int, ...] = (0,)
-        self.sink: list[list[Use]] = []
-        self.shadows: dict[str, str] = {}
-        self.results: list[str] = []
-        self.generator = False
-        self.quiet = False
-        self.script = False
-        self.conditional = 0
-        self._visit: dict[type, Callable[[ast.expr, int], str]] = {
-            ast.Name: self._name, ast.Attribute: self._attribute, ast.Call: self._call,
-            ast.Subscript: self._subscript, ast.Constant: self._constant, ast.Await: self._await,
-            ast.BoolOp: self._alternatives, ast.IfExp: self._choice, ast.NamedExpr: self._walrus,
-            ast.Lambda: self._lambda, ast.ListComp: self._comprehension, ast.SetComp: self._comprehension,
-            ast.GeneratorExp: self._comprehension, ast.DictComp: self._comprehension, ast.Starred: self._starred,
-            ast.Yield: self._yield, ast.YieldFrom: self._yield, ast.List: self._elements, ast.Tuple: self._elements,
-            ast.Set: self._elements, ast.Dict: self._elements,
-        }
-        self._own((0,))
 
     def run(self, tree: ast.Module) -> Uses:
         """Walk the module and hand back what was found."""
-        self._exports(tree)
+        self.uses.exported, self.uses.exported_from = exports_of(tree)
         self._body(tree.body)
         self.uses.scopes = list(self.scopes.values())
         for (owner, scope, script), uses in self.blocks.items():
@@ -71,234 +61,6 @@ class Visitor:
             if kept:
                 self.uses.blocks.append(Block(owner, scope, script, kept))
         return self.uses
-
-    # Scopes and owners
-
-    def _scope(self, place: int, parent: int) -> Scope:
-        scope = Scope(place, parent, {}, self.outline.symbols.get(place, {}), {})
-        self.scopes[place] = scope
-        return scope
-
-    def _own(self, owners: tuple[int, ...]) -> None:
-        """Whose uses follow, until the next call."""
-        self.owners = owners
-        self.sink = [self.blocks.setdefault((owner, self.scope.place, self.script), []) for owner in owners]
-
-    def _bind(self, name: str, kind: int, chain: str = "", place: int = -1) -> None:
-        names = self.scope.names
-        if name in self.scope.outside:
-            if not self.scope.outside[name]:
-                return
-            names = self.scopes[0].names
-        found = names.setdefault(name, [])
-        if len(found) < 8:
-            found.append(Binding(kind, chain, place if kind != VALUE else self.scope.place, self.conditional > 0))
-
-    def _matters(self, use: Use, scope: int) -> bool:
-        """Whether a use can concern a symbol: not a builtin, nor a local variable that holds just a value."""
-        chain = use.chain
-        if use.kind not in (READ, HANDED) or "." in chain or "|" in chain or "(" in chain or "[" in chain:
-            return chain != UNKNOWN or use.kind == CALL
-        if chain[0] in "?%":
-            return False
-        place = scope
-        while place >= 0:
-            record = self.scopes[place]
-            if place == scope or self.outline.drafts[place].sort is not Sort.CLASS:
-                bindings = record.names.get(chain)
-                if bindings is not None and place:
-                    local = self.outline.drafts[place].sort is not Sort.CLASS
-                    return not local or any(item.kind in (DEFINED, IMPORTED, VALUE) for item in bindings)
-                if bindings is not None or chain in record.symbols:
-                    return True
-            place = record.parent
-        return chain not in _BUILTINS
-
-    def _emit(self, kind: int, chain: str, node: ast.expr) -> None:
-        if self.quiet:
-            return
-        line, column = node.lineno, node.col_offset
-        end_line, end_column = node.end_lineno or line, node.end_col_offset or column
-        ends: tuple[int, ...] = ()
-        if isinstance(node, ast.Attribute):
-            ends = self._ends(node)
-        elif isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute):
-            function = node.func
-            ends = self._ends(function, True) if isinstance(function.value, ast.Attribute) else ()
-        if not self.ascii_only:
-            column = self._characters(line, column)
-            end_column = self._characters(end_line, end_column)
-        use = Use(kind, chain, line, column, end_line, end_column, ends)
-        for sink in self.sink:
-            sink.append(use)
-
-    def _ends(self, node: ast.Attribute, always: bool = False) -> tuple[int, ...]:
-        """Ends of the receivers where they do not follow from the end of the whole."""
-        found: list[int] = []
-        plain = not always
-        inner: ast.expr = node
-        while isinstance(inner, ast.Attribute):
-            value = inner.value
-            line, column = value.end_lineno or 0, value.end_col_offset or 0
-            if line != inner.end_lineno or column + len(inner.attr.encode()) + 1 != inner.end_col_offset:
-                plain = False
-            found += (line, column if self.ascii_only else self._characters(line, column))
-            inner = value
-        return () if plain else tuple(found)
-
-    def _characters(self, line: int, column: int) -> int:
-        text = self.lines[line - 1] if line <= len(self.lines) else ""
-        if text.isascii():
-            return column
-        return len(text.encode("utf-8", "surrogatepass")[:column].decode("utf-8", "replace"))
-
-    # Expressions: each returns its chain, and tells of the uses inside
-
-    def value(self, node: ast.expr, kind: int) -> str:
-        """Walk an expression whose value is used in one way (`kind`)."""
-        visit = self._visit.get(node.__class__)
-        if visit is not None:
-            return visit(node, kind)
-        self._inside(node)
-        return _CONTAINERS.get(node.__class__, UNKNOWN)
-
-    def _inside(self, node: ast.AST) -> None:
-        for name in node._fields:
-            value = getattr(node, name, None)
-            if isinstance(value, ast.expr):
-                self.value(value, READ)
-            elif isinstance(value, list):
-                for item in value:
-                    if isinstance(item, ast.expr):
-                        self.value(item, READ)
-                    elif isinstance(item, ast.AST):
-                        self._inside(item)
-            elif isinstance(value, ast.AST) and not isinstance(value, (ast.expr_context, ast.operator)):
-                self._inside(value)
-
-    def _name(self, node: ast.expr, kind: int) -> str:
-        name: str = node.id  # type: ignore[attr-defined]
-        chain = self.shadows.get(name, name) if self.shadows else name
-        if kind != QUIET and chain == name:
-            self._emit(kind, chain, node)
-        return chain
-
-    def _attribute(self, node: ast.expr, kind: int) -> str:
-        inner: ast.expr = node.value  # type: ignore[attr-defined]
-        chain = extend(self.value(inner, QUIET), "." + node.attr)  # type: ignore[attr-defined]
-        if kind != QUIET:
-            self._emit(kind, chain, node)
-        return chain
-
-    def _call(self, node: ast.expr, kind: int) -> str:
-        assert isinstance(node, ast.Call)
-        function = node.func
-        chain = self.value(function, QUIET)
-        if chain == "getattr" and len(node.args) > 1 and isinstance(node.args[1], ast.Constant):
-            return self._getattr(node)
-        self._emit(CALL, chain, node)
-        passed = READ if chain in _TESTS else HANDED
-        for argument in node.args:
-            self.value(argument, passed)
-        for keyword in node.keywords:
-            self.value(keyword.value, passed)
-        if chain in ("cast", "typing.cast") and len(node.args) == 2:
-            return instance_of(node.args[0]) or UNKNOWN
-        return extend(chain, "()")
-
-    def _getattr(self, node: ast.Call) -> str:
-        base = self.value(node.args[0], READ)
-        for argument in node.args[2:]:
-            self.value(argument, HANDED)
-        name = node.args[1].value  # type: ignore[attr-defined]
-        if not (isinstance(name, str) and name.isidentifier()):
-            return UNKNOWN
-        chain = extend(base, "." + name)
-        self._emit(READ, chain, node)
-        return chain
-
-    def _subscript(self, node: ast.expr, kind: int) -> str:
-        chain = self.value(node.value, READ)  # type: ignore[attr-defined]
-        self.value(node.slice, READ)  # type: ignore[attr-defined]
-        return extend(chain, "[]")
-
-    def _constant(self, node: ast.expr, kind: int) -> str:
-        value = node.value  # type: ignore[attr-defined]
-        return UNKNOWN if value is None or value is Ellipsis else "%" + value.__class__.__name__
-
-    def _await(self, node: ast.expr, kind: int) -> str:
-        return self.value(node.value, kind)  # type: ignore[attr-defined]
-
-    def _alternatives(self, node: ast.expr, kind: int) -> str:
-        inner = READ if kind == QUIET else kind
-        return join([self.value(item, inner) for item in node.values]) or UNKNOWN  # type: ignore[attr-defined]
-
-    def _choice(self, node: ast.expr, kind: int) -> str:
-        assert isinstance(node, ast.IfExp)
-        inner = READ if kind == QUIET else kind
-        self.value(node.test, READ)
-        return join([self.value(node.body, inner), self.value(node.orelse, inner)]) or UNKNOWN
-
-    def _walrus(self, node: ast.expr, kind: int) -> str:
-        assert isinstance(node, ast.NamedExpr)
-        chain = self.value(node.value, HANDED)
-        self._target(node.target, chain)
-        return chain
-
-    def _elements(self, node: ast.expr, kind: int) -> str:
-        items = [*node.keys, *node.values] if isinstance(node, ast.Dict) else node.elts  # type: ignore[attr-defined]
-        for item in items:
-            if item is not None:
-                self.value(item, READ if kind == READ else HANDED)
-        return _CONTAINERS[node.__class__]
-
-    def _starred(self, node: ast.expr, kind: int) -> str:
-        self.value(node.value, READ if kind == QUIET else kind)  # type: ignore[attr-defined]
-        return UNKNOWN
-
-    def _yield(self, node: ast.expr, kind: int) -> str:
-        self.generator = True
-        inner = node.value  # type: ignore[attr-defined]
-        if inner is not None:
-            chain = self.value(inner, HANDED)
-            if isinstance(node, ast.Yield):
-                self.results.append(chain)
-        return UNKNOWN
-
-    def _lambda(self, node: ast.expr, kind: int) -> str:
-        assert isinstance(node, ast.Lambda)
-        self._defaults(node.args)
-        before = self.shadows
-        names = [item.lstrip("*") for item in parameters_of(node.args)]
-        self.shadows = {**before, **{name: UNKNOWN for name in names}}
-        self.value(node.body, HANDED)
-        self.shadows = before
-        return "%function"
-
-    def _comprehension(self, node: ast.expr, kind: int) -> str:
-        before = self.shadows
-        self.shadows = dict(before)
-        for generator in node.generators:  # type: ignore[attr-defined]
-            chain = extend(self.value(generator.iter, READ), "[]")
-            for item in flat(generator.target):
-                if isinstance(item, ast.Name):
-                    self.shadows[item.id] = chain if item is generator.target else UNKNOWN
-            for test in generator.ifs:
-                self.value(test, READ)
-        if isinstance(node, ast.DictComp):
-            self.value(node.key, HANDED)
-            self.value(node.value, HANDED)
-        else:
-            self.value(node.elt, HANDED)  # type: ignore[attr-defined]
-        self.shadows = before
-        return _CONTAINERS[node.__class__]
-
-    def _defaults(self, arguments: ast.arguments) -> None:
-        for item in (*arguments.defaults, *arguments.kw_defaults):
-            if item is not None:
-                self.value(item, HANDED)
-
-    # Statements
 
     def _target(self, node: ast.expr, chain: str) -> None:
         """Bind or store: `chain` is what the assigned value is."""
@@ -325,11 +87,17 @@ class Visitor:
         place: int = self.scope.place
         while place > 0:
             draft = self.outline.drafts[place]
-            if draft.sort is Sort.METHOD and draft.node is not None and not isinstance(draft.node, ast.ClassDef):
+            if (
+                draft.sort is Sort.METHOD
+                and draft.node is not None
+                and not isinstance(draft.node, ast.ClassDef)
+            ):
                 if base == first_parameter(draft.node) and draft.parent in self.scopes:
                     found = self.scopes[draft.parent].names.setdefault(name, [])
                     if len(found) < 8:
-                        found.append(Binding(VALUE if chain != UNKNOWN else OPAQUE, chain, self.scope.place, True))
+                        found.append(
+                            Binding(VALUE if chain != UNKNOWN else OPAQUE, chain, self.scope.place, True)
+                        )
                 return
             place = draft.parent
 
@@ -366,7 +134,9 @@ class Visitor:
         assert isinstance(statement, ast.Assign)
         chain = self.value(statement.value, HANDED)
         for target in statement.targets:
-            if isinstance(target, (ast.Tuple, ast.List)) and isinstance(statement.value, (ast.Tuple, ast.List)):
+            if isinstance(target, (ast.Tuple, ast.List)) and isinstance(
+                statement.value, (ast.Tuple, ast.List)
+            ):
                 self._pairs(target, statement.value)
             else:
                 self._target(target, chain)
@@ -549,8 +319,15 @@ class Visitor:
             named = isinstance(statement, ast.ImportFrom)
             self.uses.imports.append(
                 Import(
-                    self.scope.place, statement.lineno, level, module if named else item.name,
-                    item.name if named else "", item.asname or "", self.quiet, self.conditional > 0, *span,
+                    self.scope.place,
+                    statement.lineno,
+                    level,
+                    module if named else item.name,
+                    item.name if named else "",
+                    item.asname or "",
+                    self.quiet,
+                    self.conditional > 0,
+                    *span,
                 )
             )
             if item.name == "*":
@@ -648,36 +425,6 @@ class Visitor:
             return self.value(node.value, QUIET)
         return self.value(node, QUIET)
 
-    def _exports(self, tree: ast.Module) -> None:
-        """`__all__`, as far as it is written as literals."""
-        for statement in tree.body:
-            if isinstance(statement, ast.Assign):
-                targets = statement.targets
-            elif isinstance(statement, (ast.AugAssign, ast.AnnAssign)):
-                targets = [statement.target]
-            else:
-                continue
-            if any(isinstance(item, ast.Name) and item.id == "__all__" for item in targets) and statement.value:
-                for name in self._literals(statement.value):
-                    if self.uses.exported is None:
-                        self.uses.exported = []
-                    self.uses.exported.append(name)
-
-    def _literals(self, node: ast.expr) -> Iterator[str]:
-        if isinstance(node, (ast.List, ast.Tuple, ast.Set)):
-            for item in node.elts:
-                if isinstance(item, ast.Starred):
-                    yield from self._literals(item.value)
-                elif isinstance(item, ast.Constant) and isinstance(item.value, str):
-                    yield item.value
-        elif isinstance(node, ast.BinOp):
-            yield from self._literals(node.left)
-            yield from self._literals(node.right)
-        elif isinstance(node, ast.Attribute) and node.attr == "__all__" and isinstance(node.value, ast.Name):
-            self.uses.exported_from.append(node.value.id)
-        elif isinstance(node, ast.Call) and len(node.args) == 1:
-            yield from self._literals(node.args[0])
-
 
 _ENTER = ((".__enter__", ".__exit__"), (".__aenter__", ".__aexit__"))
 
@@ -690,13 +437,27 @@ def _leaves(statement: ast.stmt) -> Iterator[ast.stmt]:
 
 
 _STATEMENTS: dict[type, Callable[[Visitor, ast.stmt], None]] = {
-    ast.Assign: Visitor._assign, ast.AugAssign: Visitor._augmented, ast.AnnAssign: Visitor._annotated,
-    ast.If: Visitor._if, ast.For: Visitor._loop, ast.AsyncFor: Visitor._loop, ast.While: Visitor._while,
-    ast.With: Visitor._with, ast.AsyncWith: Visitor._with, ast.Match: Visitor._match,
-    ast.Expr: Visitor._expression, ast.Return: Visitor._return, ast.Delete: Visitor._delete,
-    ast.Global: Visitor._outside, ast.Nonlocal: Visitor._outside, ast.Import: Visitor._import,
-    ast.ImportFrom: Visitor._import, ast.FunctionDef: Visitor._function, ast.AsyncFunctionDef: Visitor._function,
-    ast.ClassDef: Visitor._class, **dict.fromkeys(TRIES, Visitor._try),
+    ast.Assign: Visitor._assign,
+    ast.AugAssign: Visitor._augmented,
+    ast.AnnAssign: Visitor._annotated,
+    ast.If: Visitor._if,
+    ast.For: Visitor._loop,
+    ast.AsyncFor: Visitor._loop,
+    ast.While: Visitor._while,
+    ast.With: Visitor._with,
+    ast.AsyncWith: Visitor._with,
+    ast.Match: Visitor._match,
+    ast.Expr: Visitor._expression,
+    ast.Return: Visitor._return,
+    ast.Delete: Visitor._delete,
+    ast.Global: Visitor._outside,
+    ast.Nonlocal: Visitor._outside,
+    ast.Import: Visitor._import,
+    ast.ImportFrom: Visitor._import,
+    ast.FunctionDef: Visitor._function,
+    ast.AsyncFunctionDef: Visitor._function,
+    ast.ClassDef: Visitor._class,
+    **dict.fromkeys(TRIES, Visitor._try),
 }
 
 

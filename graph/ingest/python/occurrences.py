@@ -1,0 +1,327 @@
+"""Expressions of a file as chains, and the uses of names in them (see module.py)."""
+
+from __future__ import annotations
+
+import ast
+import builtins
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Sequence
+
+from graph.ingest.python.chains import UNKNOWN, extend, instance_of, join
+from graph.ingest.python.module import (
+    CALL,
+    DEFINED,
+    HANDED,
+    IMPORTED,
+    READ,
+    VALUE,
+    Binding,
+    Scope,
+    Use,
+    Uses,
+)
+from graph.ingest.python.outline import Outline, flat
+from graph.ingest.python.signatures import parameters_of
+from graph.schema import Sort
+
+QUIET = -1
+"""Instead of a kind of use: the expression is the receiver of a longer one."""
+
+_BUILTINS = frozenset(dir(builtins))
+_TESTS = frozenset(
+    {"isinstance", "issubclass", "cast", "hasattr", "len", "bool", "callable", "super", "id", "type"}
+)
+"""Calls that look at a class or function without running it."""
+_CONTAINERS = {
+    ast.List: "%list",
+    ast.Tuple: "%tuple",
+    ast.Set: "%set",
+    ast.Dict: "%dict",
+    ast.ListComp: "%list",
+    ast.SetComp: "%set",
+    ast.DictComp: "%dict",
+    ast.GeneratorExp: "%generator",
+    ast.JoinedStr: "%str",
+    ast.Compare: "%bool",
+}
+
+
+class Occurrences(ABC):
+    """What is known at a place of the walk, and the walk through expressions.
+
+    `scope` is the namespace that names are looked up in, `owners` the symbols that depend on what is used,
+    `shadows` the names of comprehensions and lambdas around, `results` what the function returned so far.
+    """
+
+    def __init__(self, outline: Outline, lines: Sequence[str], ascii_only: bool) -> None:
+        self.outline = outline
+        self.lines = lines
+        self.ascii_only = ascii_only
+        self.uses = Uses([], [], [], [], [], None, [])
+        self.scopes: dict[int, Scope] = {}
+        self.blocks: dict[tuple[int, int, bool], list[Use]] = {}
+        self.scope = self._scope(0, -1)
+        self.owners: tuple[int, ...] = (0,)
+        self.sink: list[list[Use]] = []
+        self.shadows: dict[str, str] = {}
+        self.results: list[str] = []
+        self.generator = False
+        self.quiet = False
+        self.script = False
+        self.conditional = 0
+        self._visit: dict[type, Callable[[ast.expr, int], str]] = {
+            ast.Name: self._name,
+            ast.Attribute: self._attribute,
+            ast.Call: self._call,
+            ast.Subscript: self._subscript,
+            ast.Constant: self._constant,
+            ast.Await: self._await,
+            ast.BoolOp: self._alternatives,
+            ast.IfExp: self._choice,
+            ast.NamedExpr: self._walrus,
+            ast.Lambda: self._lambda,
+            ast.ListComp: self._comprehension,
+            ast.SetComp: self._comprehension,
+            ast.GeneratorExp: self._comprehension,
+            ast.DictComp: self._comprehension,
+            ast.Starred: self._starred,
+            ast.Yield: self._yield,
+            ast.YieldFrom: self._yield,
+            ast.List: self._elements,
+            ast.Tuple: self._elements,
+            ast.Set: self._elements,
+            ast.Dict: self._elements,
+        }
+        self._own((0,))
+
+    # Scopes and owners
+
+    def _scope(self, place: int, parent: int) -> Scope:
+        scope = Scope(place, parent, {}, self.outline.symbols.get(place, {}), {})
+        self.scopes[place] = scope
+        return scope
+
+    def _own(self, owners: tuple[int, ...]) -> None:
+        """Whose uses follow, until the next call."""
+        self.owners = owners
+        self.sink = [self.blocks.setdefault((owner, self.scope.place, self.script), []) for owner in owners]
+
+    def _bind(self, name: str, kind: int, chain: str = "", place: int = -1) -> None:
+        names = self.scope.names
+        if name in self.scope.outside:
+            if not self.scope.outside[name]:
+                return
+            names = self.scopes[0].names
+        found = names.setdefault(name, [])
+        if len(found) < 8:
+            found.append(
+                Binding(kind, chain, place if kind != VALUE else self.scope.place, self.conditional > 0)
+            )
+
+    def _matters(self, use: Use, scope: int) -> bool:
+        """Whether a use can concern a symbol: not a builtin, nor a local variable that holds just a value."""
+        chain = use.chain
+        if use.kind not in (READ, HANDED) or "." in chain or "|" in chain or "(" in chain or "[" in chain:
+            return chain != UNKNOWN or use.kind == CALL
+        if chain[0] in "?%":
+            return False
+        place = scope
+        while place >= 0:
+            record = self.scopes[place]
+            if place == scope or self.outline.drafts[place].sort is not Sort.CLASS:
+                bindings = record.names.get(chain)
+                if bindings is not None and place:
+                    local = self.outline.drafts[place].sort is not Sort.CLASS
+                    return not local or any(item.kind in (DEFINED, IMPORTED, VALUE) for item in bindings)
+                if bindings is not None or chain in record.symbols:
+                    return True
+            place = record.parent
+        return chain not in _BUILTINS
+
+    def _emit(self, kind: int, chain: str, node: ast.expr) -> None:
+        if self.quiet:
+            return
+        line, column = node.lineno, node.col_offset
+        end_line, end_column = node.end_lineno or line, node.end_col_offset or column
+        ends: tuple[int, ...] = ()
+        if isinstance(node, ast.Attribute):
+            ends = self._ends(node)
+        elif isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute):
+            function = node.func
+            ends = self._ends(function, True) if isinstance(function.value, ast.Attribute) else ()
+        if not self.ascii_only:
+            column = self._characters(line, column)
+            end_column = self._characters(end_line, end_column)
+        use = Use(kind, chain, line, column, end_line, end_column, ends)
+        for sink in self.sink:
+            sink.append(use)
+
+    def _ends(self, node: ast.Attribute, always: bool = False) -> tuple[int, ...]:
+        """Ends of the receivers where they do not follow from the end of the whole."""
+        found: list[int] = []
+        plain = not always
+        inner: ast.expr = node
+        while isinstance(inner, ast.Attribute):
+            value = inner.value
+            line, column = value.end_lineno or 0, value.end_col_offset or 0
+            if line != inner.end_lineno or column + len(inner.attr.encode()) + 1 != inner.end_col_offset:
+                plain = False
+            found += (line, column if self.ascii_only else self._characters(line, column))
+            inner = value
+        return () if plain else tuple(found)
+
+    def _characters(self, line: int, column: int) -> int:
+        text = self.lines[line - 1] if line <= len(self.lines) else ""
+        if text.isascii():
+            return column
+        return len(text.encode("utf-8", "surrogatepass")[:column].decode("utf-8", "replace"))
+
+    # Expressions: each returns its chain, and tells of the uses inside
+
+    def value(self, node: ast.expr, kind: int) -> str:
+        """Walk an expression whose value is used in one way (`kind`)."""
+        visit = self._visit.get(node.__class__)
+        if visit is not None:
+            return visit(node, kind)
+        self._inside(node)
+        return _CONTAINERS.get(node.__class__, UNKNOWN)
+
+    def _inside(self, node: ast.AST) -> None:
+        for name in node._fields:
+            value = getattr(node, name, None)
+            if isinstance(value, ast.expr):
+                self.value(value, READ)
+            elif isinstance(value, list):
+                for item in value:
+                    if isinstance(item, ast.expr):
+                        self.value(item, READ)
+                    elif isinstance(item, ast.AST):
+                        self._inside(item)
+            elif isinstance(value, ast.AST) and not isinstance(value, (ast.expr_context, ast.operator)):
+                self._inside(value)
+
+    def _name(self, node: ast.expr, kind: int) -> str:
+        name: str = node.id  # type: ignore[attr-defined]
+        chain = self.shadows.get(name, name) if self.shadows else name
+        if kind != QUIET and chain == name:
+            self._emit(kind, chain, node)
+        return chain
+
+    def _attribute(self, node: ast.expr, kind: int) -> str:
+        inner: ast.expr = node.value  # type: ignore[attr-defined]
+        chain = extend(self.value(inner, QUIET), "." + node.attr)  # type: ignore[attr-defined]
+        if kind != QUIET:
+            self._emit(kind, chain, node)
+        return chain
+
+    def _call(self, node: ast.expr, kind: int) -> str:
+        assert isinstance(node, ast.Call)
+        function = node.func
+        chain = self.value(function, QUIET)
+        if chain == "getattr" and len(node.args) > 1 and isinstance(node.args[1], ast.Constant):
+            return self._getattr(node)
+        self._emit(CALL, chain, node)
+        passed = READ if chain in _TESTS else HANDED
+        for argument in node.args:
+            self.value(argument, passed)
+        for keyword in node.keywords:
+            self.value(keyword.value, passed)
+        if chain in ("cast", "typing.cast") and len(node.args) == 2:
+            return instance_of(node.args[0]) or UNKNOWN
+        return extend(chain, "()")
+
+    def _getattr(self, node: ast.Call) -> str:
+        base = self.value(node.args[0], READ)
+        for argument in node.args[2:]:
+            self.value(argument, HANDED)
+        name = node.args[1].value  # type: ignore[attr-defined]
+        if not (isinstance(name, str) and name.isidentifier()):
+            return UNKNOWN
+        chain = extend(base, "." + name)
+        self._emit(READ, chain, node)
+        return chain
+
+    def _subscript(self, node: ast.expr, kind: int) -> str:
+        chain = self.value(node.value, READ)  # type: ignore[attr-defined]
+        self.value(node.slice, READ)  # type: ignore[attr-defined]
+        return extend(chain, "[]")
+
+    def _constant(self, node: ast.expr, kind: int) -> str:
+        value = node.value  # type: ignore[attr-defined]
+        return UNKNOWN if value is None or value is Ellipsis else "%" + value.__class__.__name__
+
+    def _await(self, node: ast.expr, kind: int) -> str:
+        return self.value(node.value, kind)  # type: ignore[attr-defined]
+
+    def _alternatives(self, node: ast.expr, kind: int) -> str:
+        inner = READ if kind == QUIET else kind
+        return join([self.value(item, inner) for item in node.values]) or UNKNOWN  # type: ignore[attr-defined]
+
+    def _choice(self, node: ast.expr, kind: int) -> str:
+        assert isinstance(node, ast.IfExp)
+        inner = READ if kind == QUIET else kind
+        self.value(node.test, READ)
+        return join([self.value(node.body, inner), self.value(node.orelse, inner)]) or UNKNOWN
+
+    def _walrus(self, node: ast.expr, kind: int) -> str:
+        assert isinstance(node, ast.NamedExpr)
+        chain = self.value(node.value, HANDED)
+        self._target(node.target, chain)
+        return chain
+
+    def _elements(self, node: ast.expr, kind: int) -> str:
+        items = [*node.keys, *node.values] if isinstance(node, ast.Dict) else node.elts  # type: ignore[attr-defined]
+        for item in items:
+            if item is not None:
+                self.value(item, READ if kind == READ else HANDED)
+        return _CONTAINERS[node.__class__]
+
+    def _starred(self, node: ast.expr, kind: int) -> str:
+        self.value(node.value, READ if kind == QUIET else kind)  # type: ignore[attr-defined]
+        return UNKNOWN
+
+    def _yield(self, node: ast.expr, kind: int) -> str:
+        self.generator = True
+        inner = node.value  # type: ignore[attr-defined]
+        if inner is not None:
+            chain = self.value(inner, HANDED)
+            if isinstance(node, ast.Yield):
+                self.results.append(chain)
+        return UNKNOWN
+
+    def _lambda(self, node: ast.expr, kind: int) -> str:
+        assert isinstance(node, ast.Lambda)
+        self._defaults(node.args)
+        before = self.shadows
+        names = [item.lstrip("*") for item in parameters_of(node.args)]
+        self.shadows = {**before, **{name: UNKNOWN for name in names}}
+        self.value(node.body, HANDED)
+        self.shadows = before
+        return "%function"
+
+    def _comprehension(self, node: ast.expr, kind: int) -> str:
+        before = self.shadows
+        self.shadows = dict(before)
+        for generator in node.generators:  # type: ignore[attr-defined]
+            chain = extend(self.value(generator.iter, READ), "[]")
+            for item in flat(generator.target):
+                if isinstance(item, ast.Name):
+                    self.shadows[item.id] = chain if item is generator.target else UNKNOWN
+            for test in generator.ifs:
+                self.value(test, READ)
+        if isinstance(node, ast.DictComp):
+            self.value(node.key, HANDED)
+            self.value(node.value, HANDED)
+        else:
+            self.value(node.elt, HANDED)  # type: ignore[attr-defined]
+        self.shadows = before
+        return _CONTAINERS[node.__class__]
+
+    def _defaults(self, arguments: ast.arguments) -> None:
+        for item in (*arguments.defaults, *arguments.kw_defaults):
+            if item is not None:
+                self.value(item, HANDED)
+
+    @abstractmethod
+    def _target(self, node: ast.expr, chain: str) -> None:
+        """Bind or store: `chain` is what the assigned value is."""
