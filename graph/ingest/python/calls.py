@@ -24,8 +24,8 @@ OVERRIDE = TIER_OF[ENGINE, "override of a resolved target"]
 HANDED = TIER_OF[ENGINE, "handed over"]
 
 EXITS = {"__enter__": ("__exit__",), "__aenter__": ("__aexit__",)}
-WRITTEN = (Form.PLAIN, Form.CONSTRUCTOR, Form.IMPLICIT)
-"""Forms of a call that is written as one."""
+WRITTEN = (Form.PLAIN, Form.CONSTRUCTOR, Form.IMPLICIT, Form.HANDED)
+"""Forms of a call that is written as one; handed over: what a variable or field holds is called."""
 SURE = (Tier.EXACT, Tier.TYPED)
 
 

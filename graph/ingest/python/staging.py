@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from hashlib import blake2b
 from typing import TYPE_CHECKING, NamedTuple
 
-from graph.ingest.python.module import ModuleRecord
+from graph.ingest.python.module import ASYNC, GENERATOR, ModuleRecord
 from graph.ingest.python.records import Target
 from graph.ingest.python.rewriting import Header
 from graph.ingest.python.view import SUPPORT, Shown
@@ -113,7 +113,17 @@ class _Values:
         if not all(part.isidentifier() for part in module.split(".")):
             return ""
         name = _name(fixture, self._program)
-        return f"import {module} as m{name}; {name} = made(m{name}.{qualname})"
+        return f"import {module} as m{name}; {name} = {self._hands_over(fixture)}(m{name}.{qualname})"
+
+    def _hands_over(self, fixture: Target) -> str:
+        """How its function makes what it makes: a name of the support module's preamble."""
+        for function in self._program.records[fixture.path].uses.functions:
+            if function.place == fixture.place:
+                generator, coroutine = function.flags & GENERATOR, function.flags & ASYNC
+                if generator:
+                    return "sent" if coroutine else "yielded"
+                return "awaited" if coroutine else "returned"
+        return "returned"
 
 
 def _name(fixture: Target, program: Program) -> str:

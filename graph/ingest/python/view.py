@@ -23,35 +23,24 @@ SUPPORT = "__maestro_fixtures__"
 """Module on the engine's search path that the rewritten files import."""
 
 UNKNOWN = f"{SUPPORT}.anything"
-VERSION = 1
+VERSION = 2
 
 PREAMBLE = """\
-from typing import (
-    Any, AsyncGenerator, AsyncIterator, Awaitable, Callable, Coroutine, Generator, Iterator, TypeVar, overload
-)
+from typing import Any, AsyncIterable, Awaitable, Callable, Iterable, TypeVar
 
 _T = TypeVar("_T")
 
 
-@overload
-def made(fixture: Callable[..., Generator[_T, Any, Any]]) -> _T: ...
-@overload
-def made(fixture: Callable[..., Iterator[_T]]) -> _T: ...
-@overload
-def made(fixture: Callable[..., AsyncGenerator[_T, Any]]) -> _T: ...
-@overload
-def made(fixture: Callable[..., AsyncIterator[_T]]) -> _T: ...
-@overload
-def made(fixture: Callable[..., Coroutine[Any, Any, _T]]) -> _T: ...
-@overload
-def made(fixture: Callable[..., Awaitable[_T]]) -> _T: ...
-@overload
-def made(fixture: Callable[..., _T]) -> _T: ...
-def made(fixture): ...
+def returned(fixture: Callable[..., _T]) -> _T: ...
+def yielded(fixture: Callable[..., Iterable[_T]]) -> _T: ...
+def awaited(fixture: Callable[..., Awaitable[_T]]) -> _T: ...
+def sent(fixture: Callable[..., AsyncIterable[_T]]) -> _T: ...
 
 
 anything: Any
 """
+"""What a fixture makes, by how its function hands it over. Not overloads of one function: an argument
+of partly unknown type would make the choice between them unknown."""
 
 
 class Shown(NamedTuple):
