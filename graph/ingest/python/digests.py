@@ -172,7 +172,8 @@ class Dump:
 
     def _constant(self, node: ast.AST) -> None:
         value = node.value  # type: ignore[attr-defined]
-        self.out.append("=" + value if value.__class__ is str else repr(value))
+        kind = value.__class__
+        self.out.append("=" + value if kind is str else hex(value) if kind is int else repr(value))
 
     def _expression(self, node: ast.AST) -> None:
         if is_string(node):
