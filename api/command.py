@@ -30,7 +30,9 @@ def _version(asked: bool) -> None:
 
 @app.callback()
 def maestro(
-    version: bool = typer.Option(False, "--version", callback=_version, is_eager=True, help="Print the version."),
+    version: bool = typer.Option(
+        False, "--version", callback=_version, is_eager=True, help="Print the version."
+    ),
 ) -> None:
     """What does this change reach? Maestro keeps a repository as one hypergraph, and answers with proofs.
 

@@ -34,8 +34,8 @@ class Symbol(Struct, frozen=True, kw_only=True):
 class Step(Struct, frozen=True, kw_only=True):
     """One edge of a proof: `source` leads to `target` by a hyperedge."""
 
-    source: Symbol
-    target: Symbol
+    source: Annotated[Symbol, Meta(description="The one end.")]
+    target: Annotated[Symbol, Meta(description="The other end.")]
     edge: Annotated[str, Meta(description="Kind of the hyperedge: Calls, References, ...")]
     tier: Annotated[str, Meta(description="How sure it is: exact, typed, hierarchy, name, ambiguous.")]
     form: Annotated[str, Meta(description="How a call is written: plain, property, ...; else empty.")] = ""
@@ -47,15 +47,17 @@ class Step(Struct, frozen=True, kw_only=True):
 class Changed(Struct, frozen=True, kw_only=True):
     """A symbol that a cone starts from, and why."""
 
-    symbol: Symbol
+    symbol: Annotated[Symbol, Meta(description="The node.")]
     reasons: Annotated[tuple[str, ...], Meta(description="What about it changed, in plain words.")]
-    side: Annotated[str, Meta(description="Which side holds it: both, base (deleted), head (added).")] = "both"
+    side: Annotated[str, Meta(description="Which side holds it: both, base (deleted), head (added).")] = (
+        "both"
+    )
 
 
 class Reached(Struct, frozen=True, kw_only=True):
     """A node that a change reaches, with the path that proves it."""
 
-    symbol: Symbol
+    symbol: Annotated[Symbol, Meta(description="The node.")]
     distance: Annotated[int, Meta(description="Steps from the change, at the strongest tier.")]
     tier: Annotated[str, Meta(description="Weakest edge of the proof, which is the best there is.")]
     proof: Annotated[tuple[Step, ...], Meta(description="The path from a changed symbol to this one.")]
@@ -64,7 +66,7 @@ class Reached(Struct, frozen=True, kw_only=True):
 class Owning(Struct, frozen=True, kw_only=True):
     """An owner of what a change touches or reaches."""
 
-    owner: str
+    owner: Annotated[str, Meta(description="Handle, address or name.")]
     changed: Annotated[int, Meta(description="Changed files that are theirs.")] = 0
     reached: Annotated[int, Meta(description="Other reached files that are theirs.")] = 0
     symbols: Annotated[int, Meta(description="Changed and reached symbols and tests in them.")] = 0
@@ -73,15 +75,15 @@ class Owning(Struct, frozen=True, kw_only=True):
 class Hub(Struct, frozen=True, kw_only=True):
     """A node that much depends on, at which the cone stopped by rule."""
 
-    symbol: Symbol
+    symbol: Annotated[Symbol, Meta(description="The node.")]
     dependents: Annotated[int, Meta(description="Edges that were not followed from here.")]
 
 
 class Unread(Struct, frozen=True, kw_only=True):
     """A file that differs but from which nothing starts, and why."""
 
-    path: str
-    reason: str
+    path: Annotated[str, Meta(description="The file.")]
+    reason: Annotated[str, Meta(description="Why.")]
 
 
 class Impact(Document, frozen=True, kw_only=True):
@@ -89,9 +91,11 @@ class Impact(Document, frozen=True, kw_only=True):
 
     SHAPE = "impact"
 
-    repository: str
+    repository: Annotated[str, Meta(description="Name of the repository.")]
     asked: Annotated[str, Meta(description="The question as it was put.")]
-    base: Annotated[str, Meta(description="Commit of the base side; empty for a symbol or a first commit.")] = ""
+    base: Annotated[
+        str, Meta(description="Commit of the base side; empty for a symbol or a first commit.")
+    ] = ""
     head: Annotated[str, Meta(description="Commit of the head side; empty for a diff's result.")] = ""
     run: Annotated[int, Meta(description="Run of the index (its head) that the answer was computed at.")] = 0
     indexed: Annotated[str, Meta(description="Commit that is indexed at that run.")] = ""
@@ -99,15 +103,22 @@ class Impact(Document, frozen=True, kw_only=True):
         tuple[str, str],
         Meta(description="How base and head were had: indexed, kept, resolved, or empty."),
     ] = ("", "")
-    direction: str = "up"
+    direction: Annotated[str, Meta(description="up: what depends on it; down: what it depends on.")] = "up"
     tier: Annotated[str, Meta(description="Weakest tier that the cone follows.")] = "hierarchy"
-    depth: int = 10
-    changed: tuple[Changed, ...] = ()
+    depth: Annotated[int, Meta(description="Steps that the cone may take.")] = 10
+    changed: Annotated[tuple[Changed, ...], Meta(description="Where the cone starts.")] = ()
     silent: Annotated[
         tuple[Unread, ...], Meta(description="Files that differ without changing what runs.")
     ] = ()
-    reached: Annotated[tuple[Reached, ...], Meta(description="By tier, distance, then key.")] = ()
-    tests: Annotated[tuple[Reached, ...], Meta(description="The tests among what is reached.")] = ()
+    reached: Annotated[
+        tuple[Reached, ...], Meta(description="All but tests: by distance, tier, then place.")
+    ] = ()
+    tests: Annotated[
+        tuple[Reached, ...], Meta(description="The tests that are reached, in the same order.")
+    ] = ()
+    truncated: Annotated[
+        bool, Meta(description="Whether a limit left something out of `reached` or `tests`.")
+    ] = False
     possible: Annotated[
         dict[str, int], Meta(description="Nodes that only weaker tiers reach, counted by tier.")
     ] = {}
@@ -115,18 +126,20 @@ class Impact(Document, frozen=True, kw_only=True):
     unfollowed: Annotated[
         int, Meta(description="References in changed and reached symbols that could not be followed.")
     ] = 0
-    owners: Annotated[tuple[Owning, ...], Meta(description="Who answers for the files, most symbols first.")] = ()
+    owners: Annotated[
+        tuple[Owning, ...], Meta(description="Who answers for the files, most symbols first.")
+    ] = ()
     unowned: Annotated[int, Meta(description="Changed and reached files that nobody owns.")] = 0
-    hubs: tuple[Hub, ...] = ()
-    notes: tuple[str, ...] = ()
-    seconds: float = 0.0
+    hubs: Annotated[tuple[Hub, ...], Meta(description="Where the cone stopped by rule.")] = ()
+    notes: Annotated[tuple[str, ...], Meta(description="What else is worth knowing.")] = ()
+    seconds: Annotated[float, Meta(description="How long it took.")] = 0.0
 
 
 class ProofPath(Struct, frozen=True, kw_only=True):
     """One path between two symbols."""
 
     tier: Annotated[str, Meta(description="Its weakest edge.")]
-    steps: tuple[Step, ...]
+    steps: Annotated[tuple[Step, ...], Meta(description="From one end to the other.")]
 
 
 class Paths(Document, frozen=True, kw_only=True):
@@ -134,15 +147,18 @@ class Paths(Document, frozen=True, kw_only=True):
 
     SHAPE = "paths"
 
-    repository: str
-    run: int
-    source: Symbol
-    target: Symbol
+    repository: Annotated[str, Meta(description="Name of the repository.")]
+    run: Annotated[int, Meta(description="Run of the index that this was computed at.")]
+    commit: Annotated[str, Meta(description="Commit that is indexed at that run.")]
+    source: Annotated[Symbol, Meta(description="The one end.")]
+    target: Annotated[Symbol, Meta(description="The other end.")]
     direction: Annotated[
         str,
-        Meta(description="`depends`: the first depends on the second; `reaches`: the other way round; `none`."),
+        Meta(
+            description="`depends`: the first depends on the second; `reaches`: the other way round; `none`."
+        ),
     ]
-    paths: tuple[ProofPath, ...]
+    paths: Annotated[tuple[ProofPath, ...], Meta(description="Surest first, then shortest.")]
     complete: Annotated[bool, Meta(description="Whether there are no more.")] = True
 
 
@@ -151,11 +167,12 @@ class Found(Document, frozen=True, kw_only=True):
 
     SHAPE = "search"
 
-    repository: str
-    run: int
-    query: str
+    repository: Annotated[str, Meta(description="Name of the repository.")]
+    run: Annotated[int, Meta(description="Run of the index that this was computed at.")]
+    commit: Annotated[str, Meta(description="Commit that is indexed at that run.")]
+    query: Annotated[str, Meta(description="What was searched.")]
     more: Annotated[bool, Meta(description="Whether the limit left something out.")]
-    results: tuple[Symbol, ...]
+    results: Annotated[tuple[Symbol, ...], Meta(description="Best fit first.")]
 
 
 class Export(Document, frozen=True, kw_only=True):
@@ -163,11 +180,11 @@ class Export(Document, frozen=True, kw_only=True):
 
     SHAPE = "export"
 
-    repository: str
-    run: int
-    commit: str
-    kind: str
-    columns: tuple[str, ...]
+    repository: Annotated[str, Meta(description="Name of the repository.")]
+    run: Annotated[int, Meta(description="Run of the index that this was computed at.")]
+    commit: Annotated[str, Meta(description="Commit that is indexed at that run.")]
+    kind: Annotated[str, Meta(description="Kind of the hyperedges.")]
+    columns: Annotated[tuple[str, ...], Meta(description="Names of the columns.")]
     rows: Annotated[
         tuple[tuple[str, int, str, int, str], ...],
         Meta(
@@ -180,9 +197,9 @@ class Export(Document, frozen=True, kw_only=True):
 class Diagnosed(Struct, frozen=True, kw_only=True):
     """A file that was not, or not wholly, read."""
 
-    path: str
-    code: str
-    message: str
+    path: Annotated[str, Meta(description="The file.")]
+    code: Annotated[str, Meta(description="A stable, dotted identifier.")]
+    message: Annotated[str, Meta(description="What was wrong, and where.")]
 
 
 class Indexed(Document, frozen=True, kw_only=True):
@@ -190,34 +207,34 @@ class Indexed(Document, frozen=True, kw_only=True):
 
     SHAPE = "index"
 
-    repository: str
-    commit: str
-    summary: str
-    run: int
-    unchanged: bool
+    repository: Annotated[str, Meta(description="Name of the repository.")]
+    commit: Annotated[str, Meta(description="Commit that is indexed at that run.")]
+    summary: Annotated[str, Meta(description="First line of its message.")]
+    run: Annotated[int, Meta(description="Run of the index that this was computed at.")]
+    unchanged: Annotated[bool, Meta(description="Whether everything was stored already.")]
     sources: Annotated[int, Meta(description="Files that were read; 0 where nothing had to be.")]
-    unread: Annotated[dict[str, int], Meta(description="Files without a reader yet, by ending.")]
-    nodes: int
-    edges: int
-    created: int
-    retired: int
-    diagnoses: tuple[Diagnosed, ...]
-    commits_read: int
-    history_complete: bool
-    notes: tuple[str, ...]
-    seconds: float
+    coverage: Annotated[str, Meta(description="What was read and what was not, in a sentence.")]
+    nodes: Annotated[int, Meta(description="Nodes.")]
+    edges: Annotated[int, Meta(description="Hyperedges.")]
+    created: Annotated[int, Meta(description="Hyperedges that are new.")]
+    retired: Annotated[int, Meta(description="Hyperedges that hold no more.")]
+    diagnoses: Annotated[tuple[Diagnosed, ...], Meta(description="Files that were not, or not wholly, read.")]
+    commits_read: Annotated[int, Meta(description="Commits of the history that were read.")]
+    history_complete: Annotated[bool, Meta(description="Whether none are left to read.")]
+    notes: Annotated[tuple[str, ...], Meta(description="What else is worth knowing.")]
+    seconds: Annotated[float, Meta(description="How long it took.")]
 
 
 class Repository(Struct, frozen=True, kw_only=True):
     """A repository in the store."""
 
-    name: str
-    run: int
-    commit: str
+    name: Annotated[str, Meta(description="What it is called.")]
+    run: Annotated[int, Meta(description="Run of the index that this was computed at.")]
+    commit: Annotated[str, Meta(description="Commit that is indexed at that run.")]
     families: Annotated[dict[str, int], Meta(description="Run at which each family of facts stands.")] = {}
-    nodes: int = 0
-    edges: int = 0
-    origin: str = ""
+    nodes: Annotated[int, Meta(description="Nodes at that run.")] = 0
+    edges: Annotated[int, Meta(description="Hyperedges at that run.")] = 0
+    origin: Annotated[str, Meta(description="The clone it was last indexed from.")] = ""
     bytes: Annotated[int, Meta(description="What its mirror, arrays and caches take on disk.")] = 0
 
 
@@ -226,18 +243,18 @@ class Status(Document, frozen=True, kw_only=True):
 
     SHAPE = "status"
 
-    server: str
-    data: str
-    repositories: tuple[Repository, ...]
+    server: Annotated[str, Meta(description="Where the hypergraph is kept.")]
+    data: Annotated[str, Meta(description="The data folder.")]
+    repositories: Annotated[tuple[Repository, ...], Meta(description="By name.")]
 
 
 class Check(Struct, frozen=True, kw_only=True):
     """One thing that the doctor looked at."""
 
-    name: str
+    name: Annotated[str, Meta(description="What it is called.")]
     outcome: Annotated[str, Meta(description="well, note or wrong.")]
-    detail: str
-    hint: str = ""
+    detail: Annotated[str, Meta(description="What was found.")]
+    hint: Annotated[str, Meta(description="What to do.")] = ""
 
 
 class Health(Document, frozen=True, kw_only=True):
@@ -245,8 +262,8 @@ class Health(Document, frozen=True, kw_only=True):
 
     SHAPE = "health"
 
-    well: bool
-    checks: tuple[Check, ...]
+    well: Annotated[bool, Meta(description="Whether nothing is wrong.")]
+    checks: Annotated[tuple[Check, ...], Meta(description="In the order they were made.")]
 
 
 class Pruned(Document, frozen=True, kw_only=True):
@@ -254,7 +271,7 @@ class Pruned(Document, frozen=True, kw_only=True):
 
     SHAPE = "prune"
 
-    repository: str
+    repository: Annotated[str, Meta(description="Name of the repository.")]
     removed: Annotated[int, Meta(description="Retired hyperedges that were removed.")]
     nodes: Annotated[int, Meta(description="Nodes that nothing held any more.")]
     bytes: Annotated[int, Meta(description="Room freed in the data folder.")]
@@ -265,11 +282,11 @@ class Failed(Document, frozen=True, kw_only=True):
 
     SHAPE = "error"
 
-    code: str
-    message: str
-    hint: str
-    exit_code: int
-    candidates: tuple[str, ...] = ()
+    code: Annotated[str, Meta(description="A stable, dotted identifier.")]
+    message: Annotated[str, Meta(description="What was wrong, and where.")]
+    hint: Annotated[str, Meta(description="What to do.")]
+    exit_code: Annotated[int, Meta(description="As the process ends with.")]
+    candidates: Annotated[tuple[str, ...], Meta(description="What an ambiguous name could mean.")] = ()
 
 
 DOCUMENTS: tuple[type[Document], ...] = (

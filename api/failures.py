@@ -66,7 +66,7 @@ def masked(error: BaseException, settings: Settings) -> errors.MaestroError:
     except OSError:
         # Where nothing can be written the failure itself must still be told.
         return errors.MaestroError(
-            f"Maestro failed unexpectedly ({type(error).__name__}, id {identity}), and {place} cannot be written.",
+            f"Maestro failed unexpectedly ({type(error).__name__}), and {place} cannot be written.",
             "Set MAESTRO_DEBUG=1 to see the traceback.",
         )
     return errors.MaestroError(

@@ -42,11 +42,11 @@ def print_indexed(console: Console, report: Indexed) -> None:
     if report.commits_read:
         rest = "" if report.history_complete else ", the rest comes with the next run"
         parts.append(f"{plural(report.commits_read, 'commit')}{rest}")
-    console.print(Text("  " + " · ".join((*parts, f"run {report.run}", f"{report.seconds:.1f} s")), style="quiet"))
-    if report.unread:
-        most = list(report.unread.items())[:4]
-        shown = ", ".join(f"{count:,} {printable(ending)}" for ending, count in most)
-        console.print(Text(f"  Without a reader yet: {shown}" + (", ..." if len(report.unread) > 4 else ""), "quiet"))
+    console.print(
+        Text("  " + " · ".join((*parts, f"run {report.run}", f"{report.seconds:.1f} s")), style="quiet")
+    )
+    if report.coverage:
+        console.print(Text(f"  {printable(report.coverage)}", style="quiet"))
     for diagnosis in report.diagnoses[:DIAGNOSES]:
         line = f"  {printable(diagnosis.path)}: {printable(diagnosis.message)}"
         console.print(Text(line, style="note"))
@@ -62,7 +62,9 @@ def print_paths(console: Console, found: Paths) -> None:
     source, target = title(found.source), title(found.target)
     if not found.paths:
         console.print(Text(f"Nothing leads from {source} to {target}, in either direction.", style="note"))
-        console.print(Text("A weaker tier or a greater depth may find something: --tier name, --depth 20.", "quiet"))
+        console.print(
+            Text("A weaker tier or a greater depth may find something: --tier name, --depth 20.", "quiet")
+        )
         return
     verb = "depends on" if found.direction == "depends" else "reaches"
     console.print(Text.assemble((source, "bold"), f" {verb} ", (target, "bold")))
@@ -96,7 +98,9 @@ def _site(step: Step) -> str:
 def print_found(console: Console, found: Found) -> None:
     """What a search found, best first."""
     if not found.results:
-        console.print(Text(f"Nothing in {found.repository} is called {printable(found.query)}.", style="note"))
+        console.print(
+            Text(f"Nothing in {found.repository} is called {printable(found.query)}.", style="note")
+        )
         return
     grid = Table.grid(padding=(0, 2))
     grid.add_column(no_wrap=True)
@@ -105,7 +109,9 @@ def print_found(console: Console, found: Found) -> None:
     for symbol in found.results:
         what = symbol.sort or symbol.kind.lower()
         style = "test" if symbol.kind == "Test" else ""
-        grid.add_row(Text(what, style="quiet"), Text(title(symbol), style=style), Text(place(symbol), style="place"))
+        grid.add_row(
+            Text(what, style="quiet"), Text(title(symbol), style=style), Text(place(symbol), style="place")
+        )
     console.print(grid)
     if found.more:
         console.print(Text(f"The first {len(found.results):,} are shown (--limit).", style="quiet"))

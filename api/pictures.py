@@ -16,7 +16,11 @@ def draw_dot(impact: Impact) -> str:
     """The cone in the DOT language of Graphviz."""
     steps, left = _steps(impact)
     changed = {entry.symbol.key for entry in impact.changed}
-    lines = ["digraph impact {", "  rankdir=LR;", '  node [shape=box, style="rounded", fontname="sans-serif"];']
+    lines = [
+        "digraph impact {",
+        "  rankdir=LR;",
+        '  node [shape=box, style="rounded", fontname="sans-serif"];',
+    ]
     names = _names(impact, steps)
     for key, (identity, symbol) in names.items():
         shape = ", peripheries=2" if key in changed else ", shape=ellipse" if symbol.kind == "Test" else ""
@@ -98,6 +102,7 @@ def _mermaid(text: str) -> str:
     """A quoted label: what Mermaid or HTML would read as a sign becomes an entity."""
     plain = set(" ._/:,-")
     shown = "".join(
-        c if c.isascii() and c.isalnum() or c in plain else "<br/>" if c == "\n" else f"#{ord(c)};" for c in text
+        c if (c.isascii() and c.isalnum()) or c in plain else "<br/>" if c == "\n" else f"#{ord(c)};"
+        for c in text
     )
     return f'"{shown}"'

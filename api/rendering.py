@@ -92,7 +92,9 @@ def _header(impact: Impact) -> RenderableType:
     first = Text.assemble((printable(impact.repository), "bold"), "  ", (printable(impact.asked), "command"))
     sides = [
         f"{name} {commit[:10]}{f' ({how})' if how else ''}"
-        for name, commit, how in zip(("base", "head"), (impact.base, impact.head), impact.derived, strict=True)
+        for name, commit, how in zip(
+            ("base", "head"), (impact.base, impact.head), impact.derived, strict=True
+        )
         if commit or how
     ]
     indexed = f"indexed {impact.indexed[:10]}, run {impact.run}" if impact.indexed else ""
@@ -126,7 +128,9 @@ def _asked_symbol(impact: Impact) -> bool:
 
 
 def _mark(entry: Changed) -> Text:
-    return {"base": Text("- ", style="bad"), "head": Text("+ ", style="good")}.get(entry.side, Text("~ ", style="note"))
+    return {"base": Text("- ", style="bad"), "head": Text("+ ", style="good")}.get(
+        entry.side, Text("~ ", style="note")
+    )
 
 
 def _nothing(impact: Impact, limit: int) -> RenderableType:
@@ -136,7 +140,9 @@ def _nothing(impact: Impact, limit: int) -> RenderableType:
         for file in impact.silent[:limit]:
             grid.add_row(Text(printable(file.path)), Text(file.reason, style="quiet"))
         lines += [Padding(grid, (0, 0, 0, 2)), *_more(len(impact.silent) - limit, "file")]
-    lines.append(Text("No test needs to run for this change, as far as the indexed languages go.", style="quiet"))
+    lines.append(
+        Text("No test needs to run for this change, as far as the indexed languages go.", style="quiet")
+    )
     return Group(*lines)
 
 
@@ -217,7 +223,8 @@ def _spread(entries: list[Reached], limit: int) -> list[Reached]:
     if len(entries) <= limit:
         return entries
     seen: set[str] = set()
-    first, rest = [], []
+    first: list[Reached] = []
+    rest: list[Reached] = []
     for entry in entries:
         (rest if entry.symbol.path in seen else first).append(entry)
         seen.add(entry.symbol.path)
@@ -277,10 +284,14 @@ def _around(impact: Impact, limit: int) -> RenderableType:
     grid.add_column()
     if impact.owners:
         grid.add_row("Owners", _owners(impact, limit))
-    grid.add_row("Edges", _joined((f"{count:,} {tier}", tier) for tier, count in impact.edges.items() if count))
+    grid.add_row(
+        "Edges", _joined((f"{count:,} {tier}", tier) for tier, count in impact.edges.items() if count)
+    )
     if any(impact.possible.values()):
         counts = _joined((f"{count:,} {tier}", tier) for tier, count in impact.possible.items() if count)
-        grid.add_row("Possible", Text.assemble(counts, ("  more by weaker tiers (--tier shows them)", "quiet")))
+        grid.add_row(
+            "Possible", Text.assemble(counts, ("  more by weaker tiers (--tier shows them)", "quiet"))
+        )
     followed = f"{plural(impact.unfollowed, 'reference')} in these symbols could not be followed"
     grid.add_row("Unknown", Text(followed, style="note" if impact.unfollowed else "quiet"))
     if impact.hubs:

@@ -1,4 +1,4 @@
-"""The one place where settings, store and workspace meet: every command and GraphQL field goes through here."""
+"""Where settings, store and workspace meet: every command and GraphQL field goes through here."""
 
 from __future__ import annotations
 
@@ -6,15 +6,20 @@ import difflib
 import os
 import re
 import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
+from typing import Protocol, TypeVar
+
+from graph.store import Store
 
 from api import documents, translation
 from api.questions import Question, Subject
 from api.settings import Settings
 from graph import indexing, judgement
+from graph.adjacency import Direction
 from graph.changes import Change, read_patch, read_revisions
 from graph.errors import AmbiguousError, InputError, MaestroError, NotFoundError
 from graph.facts import Scope
@@ -24,10 +29,10 @@ from graph.ingest.git import Mirror
 from graph.progress import Progress, silent
 from graph.queries import edges, impact, nodes, paths, search
 from graph.queries.proofs import Proofs
-from graph.reach import Direction
 from graph.schema import DEFAULT_TIER, Tier
-from graph.store import Store
 from graph.workspace import Workspace
+
+T = TypeVar("T")
 
 COLUMNS = ("file", "line", "on file", "on line", "tier")
 NAME_LIMIT = 63
@@ -62,6 +67,18 @@ def check_name(name: str) -> str:
     return name
 
 
+class Offload(Protocol):
+    """Runs a computation and hands back what it returns."""
+
+    def __call__(self, work: Callable[[], T], /) -> Awaitable[T]:
+        """Begin it."""
+
+
+async def at_once(work: Callable[[], T], /) -> T:
+    """Run it here and now: ctrl-C then stops it where it is."""
+    return work()
+
+
 @dataclass(frozen=True, slots=True)
 class Service:
     """Answers questions about the repositories of one tenant."""
@@ -69,15 +86,21 @@ class Service:
     settings: Settings
     store: Store
     workspace: Workspace
+    offload: Offload = at_once
+    """How long computations are run: at once, or beside the event loop in a service."""
+    kept: dict[Scope, Incidence] = field(default_factory=dict)
+    """Arrays of repositories at the head they were last asked for."""
 
     @staticmethod
     @asynccontextmanager
-    async def open(settings: Settings, progress: Progress = silent) -> AsyncIterator[Service]:
+    async def open(
+        settings: Settings, progress: Progress = silent, offload: Offload = at_once
+    ) -> AsyncIterator[Service]:
         """Connect to the store, starting the embedded server where none runs."""
         progress("starting the store", 0, 0)
-        async with Store.open(store_address(settings)) as store:
+        async with Store.open(settings.store()) as store:
             await store.migrate()
-            yield Service(settings, store, Workspace(settings.data))
+            yield Service(settings, store, Workspace(settings.data), offload)
 
     def scope(self, name: str) -> Scope:
         """The scope of a repository's name."""
@@ -121,7 +144,9 @@ class Service:
 
     async def repositories(self) -> list[Scope]:
         """All repositories that are indexed, by name."""
-        return [scope for scope in scopes(self.workspace, self.settings.tenant) if await self.store.head(scope)]
+        return [
+            scope for scope in scopes(self.workspace, self.settings.tenant) if await self.store.head(scope)
+        ]
 
     async def choose(self, name: str) -> Scope:
         """The repository of a name; without one the only one there is, or the one we stand in.
@@ -136,7 +161,9 @@ class Service:
             return known[name]
         if name:
             near = difflib.get_close_matches(name, known, n=3) or sorted(known)[:8]
-            hint = f"Indexed are {', '.join(near)}." if near else "Nothing is indexed yet: maestro index PATH."
+            hint = (
+                f"Indexed are {', '.join(near)}." if near else "Nothing is indexed yet: maestro index PATH."
+            )
             raise NotFoundError(f"No repository called {name!r} is indexed.", hint)
         if len(known) == 1:
             return next(iter(known.values()))
@@ -157,9 +184,14 @@ class Service:
 
     async def arrays(self, scope: Scope) -> Incidence:
         """The code of a repository at its head."""
+        head = await self.store.head(scope)
+        kept = self.kept.get(scope)
+        if kept is not None and head is not None and (kept.head, kept.commit) == (head.number, head.commit):
+            return kept
         found = await indexing.current_arrays(self.store, self.workspace, scope)
         if found is None:
             raise NotFoundError(f"{scope.repository} is not indexed yet.", "Begin with: maestro index PATH")
+        self.kept[scope] = found
         return found
 
     def mirror(self, scope: Scope, refresh: bool) -> Mirror:
@@ -191,37 +223,39 @@ class Service:
         begun = time.monotonic()
         scope = await self.choose(question.repository)
         head = await self.arrays(scope)
-        notes: tuple[str, ...] = ()
-        judged = None
-        if question.subject is Subject.SYMBOL:
-            graph, starts = head, nodes.find(head, question.asked)
-        else:
-            judged = self._judge(scope, question, refresh, progress)
-            graph, starts = judged.graph, judged.starts.tolist()
-        cone = impact.impact(
-            graph,
-            starts,
-            tier=question.tier,
-            depth=question.depth,
-            direction=Direction(question.direction.value),
-            deadline=deadline,
-            cancelled=cancelled,
-            limit=limit,
-            owners=head,
-        )
-        seconds = time.monotonic() - begun
-        return translation.impact(
-            question, cone, judged, run=head.head, indexed=head.commit, notes=notes, seconds=seconds
-        )
+
+        def compute() -> documents.Impact:
+            judged = None
+            graph, starts = head, []
+            if question.subject is Subject.SYMBOL:
+                starts = nodes.find(head, question.asked)
+            else:
+                judged = self._judge(scope, question, refresh, progress)
+                graph, starts = judged.graph, judged.starts.tolist()
+            cone = impact.impact(
+                graph,
+                starts,
+                tier=question.tier,
+                depth=question.depth,
+                direction=Direction(question.direction.value),
+                deadline=deadline,
+                cancelled=cancelled,
+                limit=limit,
+                owners=head,
+            )
+            seconds = time.monotonic() - begun
+            return translation.impact(
+                question, cone, judged, run=head.head, indexed=head.commit, seconds=seconds
+            )
+
+        return await self.offload(compute)
 
     def _judge(
         self, scope: Scope, question: Question, refresh: bool, progress: Progress
     ) -> judgement.Judgement:
         mirror = self.mirror(scope, refresh)
         change = self._change(mirror, scope, question)
-        return judgement.judge(
-            self.workspace, mirror, change, engine=self.settings.engine, progress=progress
-        )
+        return judgement.judge(self.workspace, mirror, change, engine=self.settings.engine, progress=progress)
 
     def _change(self, mirror: Mirror, scope: Scope, question: Question) -> Change:
         if question.subject is Subject.DIFF:
@@ -239,26 +273,50 @@ class Service:
         count: int,
         deadline: float | None = None,
     ) -> documents.Paths:
-        """The shortest proofs that the first depends on the second; where there is none, the other way round."""
+        """The shortest proofs that the first depends on the second, else the other way round."""
         scope = await self.choose(repository)
         head = await self.arrays(scope)
-        ends = [nodes.find(head, text) for text in (source, target)]
-        for asked, found in zip((source, target), ends, strict=True):
-            if len(found) > 1:
-                raise _several(head, asked, found)
-        first, second = ends[0][0], ends[1][0]
+
+        def compute() -> documents.Paths:
+            return self._paths(scope, head, source, target, tier, depth, count, deadline)
+
+        return await self.offload(compute)
+
+    def _paths(
+        self,
+        scope: Scope,
+        head: Incidence,
+        source: str,
+        target: str,
+        tier: Tier,
+        depth: int,
+        count: int,
+        deadline: float | None,
+    ) -> documents.Paths:
+        places = [nodes.find(head, text) for text in (source, target)]
+        for asked, place in zip((source, target), places, strict=True):
+            if len(place) > 1:
+                raise _several(head, asked, place)
+        ends = places[1][0], places[0][0]
+        search_paths = partial(
+            paths.shortest_paths, head, count=count, tier=tier, depth=depth, deadline=deadline
+        )
         direction = "depends"
-        found = paths.shortest_paths(head, second, first, count=count, tier=tier, depth=depth, deadline=deadline)
+        found = search_paths(*ends)
         if not found.paths:
             direction = "reaches"
-            found = paths.shortest_paths(head, first, second, count=count, tier=tier, depth=depth, deadline=deadline)
+            found = search_paths(*ends[::-1])
         return translation.paths(scope, head, found, direction)
 
     async def search(self, query: str, repository: str = "", *, limit: int = 20) -> documents.Found:
         """Nodes by name, best first."""
         scope = await self.choose(repository)
         head = await self.arrays(scope)
-        return translation.found(scope, head, query, search.search(head, query, limit=limit + 1), limit)
+
+        def compute() -> documents.Found:
+            return translation.found(scope, head, query, search.search(head, query, limit=limit + 1), limit)
+
+        return await self.offload(compute)
 
     async def node(self, asked: str, repository: str = "") -> tuple[Incidence, list[documents.Symbol]]:
         """The nodes that a name, key or line means."""

@@ -13,9 +13,12 @@ from urllib.parse import urlsplit
 import platformdirs
 
 from graph.errors import InputError
+from graph.settings import StoreSettings
 
 T = TypeVar("T")
 
+DATA = platformdirs.user_data_path("maestro")
+"""Where data goes unless it is said otherwise."""
 PREFIX = "MAESTRO_"
 FOREIGN = ("MAESTRO_TEST_",)
 """Beginnings of variables that are not ours to read: those of the tests."""
@@ -48,7 +51,7 @@ def _uri(text: str) -> str:
 
 
 def _heap(text: str) -> str:
-    found = re.fullmatch(r"(\d{1,7})([mg])", text.lower())
+    found = re.fullmatch(r"([1-9]\d{0,5})([mg])", text.lower())
     if not found or int(found[1]) * (1024 if found[2] == "g" else 1) < 256:
         raise ValueError("a size such as 512m or 2g, 256m at least")
     return text.lower()
@@ -94,7 +97,7 @@ class Settings:
 
     data: Path = _setting(
         _folder,
-        platformdirs.user_data_path("maestro"),
+        DATA,
         "the user's data folder",
         "Folder of mirrors, arrays, caches, logs and the embedded server's files.",
     )
@@ -103,19 +106,38 @@ class Settings:
         _uri, "", "none", "Address of a Neo4j to keep the hypergraph in; without it the embedded server does."
     )
     neo4j_user: str = _setting(_text, "neo4j", "neo4j", "User at that Neo4j.")
-    neo4j_password: str = _setting(_text, "", "none", "That user's password; it is never logged.", secret=True)
-    neo4j_database: str = _setting(_name, "neo4j", "neo4j", "Database at that Neo4j.")
+    neo4j_password: str = _setting(
+        _text, "", "none", "That user's password; it is never logged.", secret=True
+    )
+    neo4j_database: str = _setting(_name, "", "the server's default", "Database at that Neo4j.")
     heap: str = _setting(_heap, "1g", "1g", "Java heap of the embedded server.")
     idle: float = _setting(
-        _seconds, 600.0, "600", "Seconds without a client after which the embedded server stops."
+        _seconds, 300.0, "300", "Seconds without a client after which the embedded server stops."
     )
     engine: bool = _setting(
         _switch, True, "on", "Resolve Python with the type engine; off leaves it to our own reader alone."
     )
-    history: bool = _setting(_switch, True, "on", "Read the history too: authors, renames, what changes together.")
+    history: bool = _setting(
+        _switch, True, "on", "Read the history too: authors, renames, what changes together."
+    )
     deadline: float = _setting(_seconds, 30.0, "30", "Seconds that one question of the service may take.")
     keep: int = _setting(_count, 50, "50", "Runs of a repository whose retired facts `maestro prune` keeps.")
-    debug: bool = _setting(_switch, False, "off", "Show the traceback of an unexpected failure, and log more.")
+    debug: bool = _setting(
+        _switch, False, "off", "Show the traceback of an unexpected failure, and log more."
+    )
+
+    def store(self) -> StoreSettings:
+        """Where the store is, as `graph` wants to know it."""
+        return StoreSettings(
+            data_dir=self.data / "store",
+            uri=self.neo4j_uri or None,
+            user=self.neo4j_user,
+            password=self.neo4j_password,
+            database=self.neo4j_database,
+            heap=self.heap,
+            idle_seconds=self.idle,
+            cache_dir=self.data / "cache",
+        )
 
 
 def read_settings(environment: Mapping[str, str]) -> Settings:

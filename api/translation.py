@@ -7,6 +7,7 @@ from collections.abc import Mapping
 
 from api import documents
 from api.questions import Question
+from graph.adjacency import Direction
 from graph.comparison import Comparison, Start
 from graph.facts import Scope
 from graph.incidence import Incidence
@@ -18,7 +19,6 @@ from graph.queries.nodes import NodeView
 from graph.queries.paths import Paths
 from graph.queries.proofs import StepView
 from graph.queries.search import Hit
-from graph.reach import Direction
 from graph.schema import NodeKind
 
 _ORDINAL = re.compile(r"#\d+$")
@@ -74,7 +74,6 @@ def impact(
     *,
     run: int,
     indexed: str,
-    notes: tuple[str, ...],
     seconds: float,
 ) -> documents.Impact:
     """The whole answer to a question."""
@@ -96,6 +95,7 @@ def impact(
         silent=_silent(judgement.comparison) if judgement else (),
         reached=tuple(reached(item, cone.direction) for item in cone.items),
         tests=tuple(reached(item, cone.direction) for item in cone.tests),
+        truncated=cone.reached > len(cone.items) or cone.tests_reached > len(cone.tests),
         possible={tier.value: count for tier, count in cone.possible},
         edges={tier.value: count for tier, count in cone.followed},
         unfollowed=cone.unresolved,
@@ -110,7 +110,7 @@ def impact(
         ),
         unowned=cone.unowned,
         hubs=tuple(documents.Hub(symbol=symbol(cut.node), dependents=cut.dependents) for cut in cone.hubs),
-        notes=notes + (_comparison_notes(judgement) if judgement else ()),
+        notes=_comparison_notes(judgement) if judgement else (),
         seconds=seconds,
     )
 
@@ -157,7 +157,7 @@ def indexed(report: IndexReport) -> documents.Indexed:
         run=report.head,
         unchanged=report.unchanged,
         sources=report.sources,
-        unread=dict(report.unread),
+        coverage=report.coverage,
         nodes=report.nodes,
         edges=report.edges,
         created=report.created,
@@ -182,6 +182,7 @@ def paths(scope: Scope, head: Incidence, found: Paths, direction: str) -> docume
     return documents.Paths(
         repository=scope.repository,
         run=head.head,
+        commit=head.commit,
         source=source,
         target=target,
         direction=direction if found.paths else "none",
@@ -201,6 +202,7 @@ def found(scope: Scope, head: Incidence, query: str, hits: list[Hit], limit: int
     return documents.Found(
         repository=scope.repository,
         run=head.head,
+        commit=head.commit,
         query=query,
         more=len(hits) > limit,
         results=tuple(symbol(hit.node) for hit in hits[:limit]),

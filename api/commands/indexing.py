@@ -105,7 +105,7 @@ def _next(found: documents.Impact, repo: str) -> list[tuple[str, str]]:
         commands.append((f"{maestro} impact {name.path}:{name.line}{repo}", "what one symbol reaches"))
     commands += [
         (f"{maestro} impact HEAD~5..HEAD{repo}", "what the last five commits reach"),
-        (f"git diff | {maestro} impact --diff -{repo}", "what is not committed yet"),
+        (f"git diff HEAD | {maestro} impact --diff -{repo}", "what is not committed yet"),
         (f"{maestro} search NAME{repo}", "find a symbol, file or test"),
         (f"{maestro} serve", "the same answers over GraphQL"),
     ]

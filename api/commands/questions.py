@@ -30,7 +30,11 @@ DepthOption = Annotated[int, typer.Option("--depth", help=f"Steps at most, 1 to 
 
 def impact(
     asked: Annotated[
-        str, typer.Argument(metavar="[A..B | FILE:LINE | SYMBOL]", help="A range of commits, a line, or a symbol.")
+        str,
+        typer.Argument(
+            metavar="A..B|FILE:LINE|SYMBOL",
+            help="A range of commits, a line, or a symbol; HEAD when left out.",
+        ),
     ] = "",
     diff: Annotated[
         str, typer.Option("--diff", metavar="FILE", help="A diff instead; `-` reads standard input.")
@@ -55,7 +59,7 @@ def impact(
 
     - `maestro impact main..HEAD` : a branch
     - `maestro impact HEAD` : one commit
-    - `git diff | maestro impact --diff -` : what is not committed yet
+    - `git diff HEAD | maestro impact --diff -` : what is not committed yet
     - `maestro impact src/app.py:42` : the function on a line
     - `maestro impact Flask.route --direction down` : what a method stands on
     - `maestro impact main..HEAD --mermaid` : a picture for a pull request
@@ -98,7 +102,9 @@ def _read_diff(diff: str) -> bytes:
             with Path(diff).open("rb") as file:
                 data = file.read(DIFF_LIMIT + 1)
         except OSError as error:
-            raise InputError(f"The diff {diff} cannot be read: {error.strerror}.", "Give a file, or - .") from error
+            raise InputError(
+                f"The diff {diff} cannot be read: {error.strerror}.", "Give a file, or - ."
+            ) from error
     if len(data) > DIFF_LIMIT:
         raise InputError(f"The diff is larger than {DIFF_LIMIT >> 20} MB.", "Ask about a range of commits.")
     if not data.strip():
@@ -133,7 +139,9 @@ def path(
 
 
 def search(
-    query: Annotated[str, typer.Argument(help="A name, its beginning, its words' first letters, or a part of it.")],
+    query: Annotated[
+        str, typer.Argument(help="A name, its beginning, its words' first letters, or a part of it.")
+    ],
     limit: Annotated[int, typer.Option(min=1, max=10_000, help="Results at most.")] = 20,
     repo: Repo = "",
     json: Json = False,

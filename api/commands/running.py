@@ -23,7 +23,9 @@ if TYPE_CHECKING:
     from api.service import Service
 
 Json = Annotated[bool, typer.Option("--json", help="Print a document for programs (docs/json.md).")]
-Repo = Annotated[str, typer.Option("--repo", metavar="NAME", help="Which repository; needed only where there are several.")]
+Repo = Annotated[
+    str, typer.Option("--repo", metavar="NAME", help="Which repository; needed only where there are several.")
+]
 Everything = Annotated[bool, typer.Option("--all", help="Show everything, not a screenful.")]
 
 Work = Callable[["Service", Meter], Awaitable[documents.Document]]

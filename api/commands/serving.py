@@ -31,9 +31,8 @@ def serve(
         from api.application import listen, run
 
         listening = listen(host, port)
-        messages().print(
-            Text(f"Maestro answers at http://{_shown(host)}:{listening.getsockname()[1]}/graphql (ctrl-C stops it)")
-        )
+        address = f"http://{_shown(host)}:{listening.getsockname()[1]}/graphql"
+        messages().print(Text(f"Maestro answers at {address} (ctrl-C stops it)"))
         run(settings, listening)
 
 
@@ -60,5 +59,3 @@ def check_loopback(host: str) -> None:
 
 def _shown(host: str) -> str:
     return f"[{host}]" if ":" in host else host
-
-

@@ -1,0 +1,202 @@
+"""The web application: GraphQL for programs on this machine, and a health check."""
+
+from __future__ import annotations
+
+import socket
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from typing import Any, TypeVar
+
+import anyio.to_thread
+import msgspec
+import uvicorn
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import Route
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+from strawberry.asgi import GraphQL
+
+from api import __version__
+from api.failures import failure_of, masked
+from api.graphql.context import Context, begin
+from api.graphql.schema import schema
+from api.service import Service
+from api.settings import Settings
+from graph.errors import InputError, MaestroError, PolicyError, StoreBusyError
+
+T = TypeVar("T")
+
+LARGEST = 16 * 1024 * 1024
+"""Bytes of a request at most: a diff is part of one."""
+NAMES = ("localhost", "127.0.0.1", "[::1]")
+"""Names that this machine calls itself by."""
+
+
+class _Graph(GraphQL[Context, None]):
+    """Strawberry's application, with our context."""
+
+    def __init__(self, service: Service) -> None:
+        super().__init__(schema, graphql_ide=None, allow_queries_via_get=False, subscription_protocols=())
+        self._service = service
+
+    async def get_context(self, request: Any, response: Any) -> Context:
+        """A context of its own for each request."""
+        return begin(self._service)
+
+
+class Guard:
+    """Lets in what a program on this machine sends, and no web page.
+
+    A page on the internet can make a browser send requests to loopback addresses. It can do so
+    under a name of its own that resolves to 127.0.0.1 (so the Host header must be one of ours),
+    and it can send forms without asking first (so only JSON is taken, and a foreign Origin is
+    refused). There are no CORS headers: a browser keeps answers from foreign pages.
+    """
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer 4xx, or hand on."""
+        if scope["type"] == "http":
+            refusal = _refusal(Request(scope))
+            if refusal is not None:
+                await refused(refusal)(scope, receive, send)
+                return
+            receive = _bounded(receive)
+        elif scope["type"] != "lifespan":
+            return  # websockets: nothing here speaks them
+        try:
+            await self._app(scope, receive, send)
+        except _TooLargeError as error:
+            await refused(error)(scope, receive, send)
+
+
+class _TooLargeError(InputError):
+    """A request that is larger than `LARGEST`."""
+
+    code = "input.too-large"
+
+
+def _refusal(request: Request) -> MaestroError | None:
+    host = request.headers.get("host", "")
+    if _without_port(host) not in NAMES:
+        return PolicyError(f"Maestro is not called {host!r}.", "Use localhost or 127.0.0.1.")
+    origin = request.headers.get("origin")
+    if origin is not None and origin != f"http://{host}":
+        return PolicyError("Web pages may not ask Maestro.", "Ask from a program.")
+    if request.method == "POST":
+        kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+        if kind != "application/json":
+            return InputError("Only JSON is taken.", "Send content-type: application/json.")
+        length = request.headers.get("content-length", "0")
+        if not length.isdecimal() or int(length) > LARGEST:
+            return _TooLargeError(
+                f"The request is larger than {LARGEST >> 20} MB.", "Ask about a range instead."
+            )
+    return None
+
+
+def _without_port(host: str) -> str:
+    name, colon, port = host.rpartition(":")
+    return (name if colon and port.isdecimal() else host).lower()
+
+
+def _bounded(receive: Receive) -> Receive:
+    """The body, up to `LARGEST` bytes, whatever its headers said."""
+    total = 0
+
+    async def bounded() -> Message:
+        nonlocal total
+        message = await receive()
+        total += len(message.get("body", b""))
+        if total > LARGEST:
+            raise _TooLargeError(f"The request is larger than {LARGEST >> 20} MB.")
+        return message
+
+    return bounded
+
+
+def refused(error: MaestroError) -> Response:
+    """An error outside GraphQL, as JSON with the status of `api.failures.TABLE`."""
+    failure = failure_of(error)
+    status = 413 if isinstance(error, _TooLargeError) else failure.status
+    body = {"errors": [{"message": error.message, "extensions": {"code": failure.code, "hint": error.hint}}]}
+    return Response(msgspec.json.encode(body), status, media_type="application/json")
+
+
+async def beside(work: Callable[[], T], /) -> T:
+    """Run a computation in a thread, so that other requests are answered meanwhile."""
+    return await anyio.to_thread.run_sync(work, abandon_on_cancel=True)
+
+
+def create(settings: Settings, service: Service | None = None) -> ASGIApp:
+    """The application; it opens the service itself unless it is handed one."""
+
+    @asynccontextmanager
+    async def lifespan(app: Starlette) -> AsyncIterator[None]:
+        if service is not None:
+            app.router.routes[:] = routes(service)
+            yield
+            return
+        async with Service.open(settings, offload=beside) as opened:
+            app.router.routes[:] = routes(opened)
+            yield
+
+    return Guard(Starlette(lifespan=lifespan))
+
+
+def routes(service: Service) -> list[Route]:
+    """Where what is answered."""
+
+    async def health(request: Request) -> Response:
+        try:
+            status = await service.status()
+        except Exception as error:
+            return refused(masked(error, service.settings))
+        names = [each.name for each in status.repositories]
+        return JSONResponse({"status": "well", "version": __version__, "repositories": names})
+
+    return [Route("/graphql", _Graph(service), methods=["POST"]), Route("/health", health, methods=["GET"])]
+
+
+def listen(host: str, port: int) -> socket.socket:
+    """A socket that listens on a loopback address.
+
+    Raises
+    ------
+    StoreBusyError
+        The port is taken.
+    InputError
+        The port cannot be listened on.
+    """
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    listening = socket.socket(family, socket.SOCK_STREAM)
+    listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        listening.bind(("127.0.0.1" if host == "localhost" else host, port))
+        listening.listen(128)
+    except OSError as error:
+        listening.close()
+        if isinstance(error, PermissionError):
+            raise InputError(
+                f"Port {port} may not be used: {error.strerror}.", "Take one above 1023."
+            ) from error
+        raise StoreBusyError(
+            f"{host} port {port} cannot be listened on: {error.strerror}.",
+            "Take another with --port, or --port 0 for any free one.",
+        ) from error
+    return listening
+
+
+def run(settings: Settings, listening: socket.socket) -> None:
+    """Serve until ctrl-C or SIGTERM."""
+    config = uvicorn.Config(
+        create(settings),
+        log_level="info" if settings.debug else "warning",
+        access_log=settings.debug,
+        server_header=False,
+        timeout_graceful_shutdown=5,
+    )
+    uvicorn.Server(config).run(sockets=[listening])

@@ -1,0 +1,1 @@
+"""The GraphQL service: one file a topic; `schema` puts them together."""

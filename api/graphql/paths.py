@@ -1,0 +1,69 @@
+"""How one symbol comes to depend on another."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import strawberry
+
+from api import documents
+from api.graphql.context import Request
+from api.graphql.nodes import Head, Named, Node, Repository, Step
+from api.questions import DEPTH
+from graph.errors import InputError
+from graph.schema import DEFAULT_TIER, Tier
+
+COUNT_LIMIT = 100
+
+
+@strawberry.type(description="One proof.")
+class ProofPath:
+    tier: Tier = strawberry.field(description="That of its weakest edge.")
+    steps: list[Step] = strawberry.field(description="From the source to the target.")
+
+
+@strawberry.type(description="The shortest proofs between two symbols.")
+class Paths:
+    head: Head = strawberry.field(description="What this was computed at.")
+    source: Node = strawberry.field(description="The first symbol that was named.")
+    target: Node = strawberry.field(description="The second.")
+    direction: str = strawberry.field(
+        description="`depends`: source depends on target; `reaches`: the other way round; `none`."
+    )
+    complete: bool = strawberry.field(description="Whether there are no more.")
+    paths: list[ProofPath] = strawberry.field(description="Surest first, then shortest.")
+
+    @classmethod
+    def of(cls, found: documents.Paths) -> Paths:
+        """Paths from their document."""
+        here = found.repository
+        return cls(
+            head=Head(run=found.run, commit=found.commit),
+            source=Node.of(found.source, here),
+            target=Node.of(found.target, here),
+            direction=found.direction,
+            complete=found.complete,
+            paths=[
+                ProofPath(tier=Tier(path.tier), steps=[Step.of(step, here) for step in path.steps])
+                for path in found.paths
+            ],
+        )
+
+
+async def resolve_path(
+    info: Request,
+    source: Named,
+    target: Named,
+    repository: Repository = "",
+    count: Annotated[int, strawberry.argument(description="Paths at most, 1 to 100.")] = 3,
+    tier: Annotated[Tier, strawberry.argument(description="Weakest tier that is followed.")] = DEFAULT_TIER,
+    depth: Annotated[int, strawberry.argument(description="Steps at most, 1 to 100.")] = DEPTH,
+) -> Paths:
+    """The shortest proof paths from one symbol to another."""
+    if not 1 <= count <= COUNT_LIMIT:
+        raise InputError(f"{count} paths cannot be asked for.", f"Ask for 1 to {COUNT_LIMIT}.")
+    context = info.context
+    found = await context.service.paths(
+        source, target, repository, tier=tier, depth=depth, count=count, deadline=context.deadline
+    )
+    return Paths.of(found)
