@@ -19,6 +19,9 @@ from graph.schema import Sort
 if TYPE_CHECKING:
     from graph.ingest.python.program import Program
 
+MANY = 8
+"""A function that returns more functions than this looks them up: it is no decorator with a wrapper."""
+
 LIMIT = 2_000
 """Places that one question may visit; what lies beyond is not found."""
 
@@ -97,6 +100,8 @@ class Flow:
                 self.resolved[key] = site.targets if known is None else (*known, *site.targets)
         self._sources: dict[Place, Found] = {}
         self._summaries: dict[Target, Summary] = {}
+        self._answers: dict[Place, frozenset[Target]] = {}
+        self._results: dict[Target, frozenset[Target]] = {}
         self._within: dict[Target, frozenset[int]] = {}
         self._subclasses: dict[Target, list[Target]] | None = None
         self._stores: dict[str, list[tuple[str, int, str, Value]]] = defaultdict(list)
@@ -127,8 +132,7 @@ class Flow:
                     owner = self.scope_of(path, bind.place, name)
                     if owner != bind.place:
                         self._adds[path, owner, name].append((bind.place, bind.value))
-        self._sources.clear()
-        self._summaries.clear()
+        self._forget()
         for path in self.files:
             record = self.program.records[path].frameworks
             for decoration in record.decorations if record is not None else ():
@@ -139,8 +143,12 @@ class Flow:
                 if isinstance(call.callee, int) and call.arguments and not self.targets(path, call):
                     for target in self._callees(path, call):
                         self.callers[self.entry(target)].append((path, call))
-        self._sources.clear()
-        self._summaries.clear()
+        self._forget()
+
+    def _forget(self) -> None:
+        """Drop what was answered before all callers were known."""
+        for answered in (self._sources, self._summaries, self._answers, self._results):
+            answered.clear()
 
     def _decoration(self, path: str, decoration: Decoration) -> None:
         if decoration.value in _OUTSIDE:
@@ -153,14 +161,23 @@ class Flow:
             around = self.program.records[path].definitions[decoration.place].parent
             found = frozenset(direct) if direct else self.values(path, max(around, 0), decoration.value)
         else:
-            if not self.targets(path, self.files[path].calls[decoration.value]):
+            factories = self.targets(path, self.files[path].calls[decoration.value])
+            if not factories:
                 return
             found = self.ask(Place("call", path, decoration.value))
+            if len(found) > 1:  # what it made itself, where it also hands out what others made
+                own = {target for target in found if any(self._made_in(target, f) for f in factories)}
+                found = frozenset(own) or found
+            if len(found) > MANY:
+                return
         found = frozenset(self.entry(target) for target in found) - {decorated}
         if found:
             self.decorators[decorated].append((decoration, found))
             for target in found:
                 self.decorated[target].append(decorated)
+
+    def _made_in(self, target: Target, function: Target) -> bool:
+        return target.path == function.path and target.place in self.within(function) and target != function
 
     # Small questions
 
@@ -261,6 +278,12 @@ class Flow:
 
     def ask(self, start: Place) -> frozenset[Target]:
         """Functions and classes that may stand in a place."""
+        known = self._answers.get(start)
+        if known is None:
+            known = self._answers[start] = self._ask(start)
+        return known
+
+    def _ask(self, start: Place) -> frozenset[Target]:
         seen, waiting = {start}, [start]
         found: set[Target] = set()
         while waiting and len(seen) < LIMIT:
@@ -497,8 +520,12 @@ class Flow:
 
     def results(self, function: Target) -> frozenset[Target]:
         """Functions and classes that a function makes and returns, whatever it is given."""
-        summary = self.summary(function)
-        return summary.values.union(*(self.ask(place) for place in summary.places if place.kind != "field"))
+        known = self._results.get(function)
+        if known is None:
+            summary = self.summary(function)
+            places = [place for place in summary.places if place.kind != "field"]
+            known = self._results[function] = summary.values.union(*(self.ask(place) for place in places))
+        return known
 
 
 def arguments(shape: Function, name: str, call: Call, bound: bool) -> Iterator[Value]:

@@ -82,10 +82,10 @@ def link(
     ]
     calls = [
         *realisation.hook_calls(program, table),
-        *wrappers.wrapper_calls(flow, sites),
+        *wrappers.wrapper_calls(flow, sites, table.discovery.modules),
         *wrappers.kept_calls(flow, table.discovery.modules),
         *protocols.decorator_calls(flow),
-        *protocols.subclass_calls(flow),
+        *protocols.metaclass_calls(flow),
         *protocols.descriptor_calls(flow, references),
         *protocols.alias_calls(flow, sites),
     ]

@@ -38,30 +38,22 @@ def _made(
         yield CallSite(made, site, targets, tier, Form.WRAPPER, Resolver.FRAMEWORK)
 
 
-def subclass_calls(flow: Flow) -> Iterator[CallSite]:
-    """A class statement runs `__init_subclass__` of its bases, and what its metaclass defines."""
+def metaclass_calls(flow: Flow) -> Iterator[CallSite]:
+    """A class statement runs what its metaclass defines."""
     program = flow.program
     for path, record in program.records.items():
         for klass in record.uses.classes:
-            target = Target(path, klass.place)
-            bases = program.mro(target)[1:]
-            if not bases and not klass.metaclass:
-                continue
-            run = [
-                Target(base.path, place)
-                for base in bases
-                if (place := flow.names.children(base.path, base.place).get("__init_subclass__")) is not None
-            ][:1]
             if klass.metaclass:
                 around = max(record.definitions[klass.place].parent, 0)
+                line = record.definitions[klass.place].mark
                 for meta in program.resolve(path, around, klass.metaclass):
                     if flow.sort(meta) is Sort.CLASS:
                         members = flow.names.klass(meta)
                         names = ("__new__", "__init__", "__prepare__")
-                        run += [members[name] for name in names if name in members]
-            if run:
-                line = record.definitions[klass.place].mark
-                yield from _made(flow, target, Site(line, 0, line, 0), tuple(run), DECORATOR)
+                        run = tuple(members[name] for name in names if name in members)
+                        yield from _made(
+                            flow, Target(path, klass.place), Site(line, 0, line, 0), run, DECORATOR
+                        )
 
 
 def descriptors(flow: Flow) -> dict[Target, dict[str, Target]]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator, Mapping
 from posixpath import basename
 from typing import TYPE_CHECKING
 
@@ -40,11 +40,15 @@ class _Facts:
         self.scope = program.scope
         self.table = table
         self.names = table.discovery.names
+        self._keys: dict[Target, str] = {}
         self._above: dict[str, tuple[Member, ...]] = {}
         self._setups: dict[tuple[str, Target | None, bool], tuple[Target, ...]] = {}
 
     def member(self, role: str, target: Target) -> Member:
-        return Member(role, NodeKind.SYMBOL, self.program.key(target))
+        key = self._keys.get(target)
+        if key is None:
+            key = self._keys[target] = self.program.key(target)
+        return Member(role, NodeKind.SYMBOL, key)
 
     def test(self, case: Case) -> Iterator[Fact]:
         framework = "unittest" if case.unittest else "pytest"
@@ -87,16 +91,17 @@ class _Facts:
 
     def handed(self) -> Iterator[Fact]:
         """Who is handed which fixtures, and how they were asked for."""
-        for user, parameters in self.table.parameters.items():
-            targets = dict.fromkeys(target for found in parameters.values() for target in found)
-            yield from self._parametrizes(user, targets, "parameter")
+        parameters = {
+            user: tuple(dict.fromkeys(target for found in names.values() for target in found))
+            for user, names in self.table.parameters.items()
+        }
         for how, store in (
+            ("parameter", parameters),
             ("autouse", self.table.autouse),
             ("usefixtures", self.table.usefixtures),
             ("requested", self.table.requested),
         ):
-            for user, found in store.items():
-                yield from self._parametrizes(user, found, how)
+            yield from self._parametrizes(store, how)
 
     def prepared(self) -> Iterator[Fact]:
         """setUp, setup_method and their like, of the concrete class and the test's module."""
@@ -106,8 +111,7 @@ class _Facts:
             found = self._prepares(case.path, holder, case.unittest)
             if found:
                 users.setdefault(case.function, {}).update(dict.fromkeys(found))
-        for user, fixtures in users.items():
-            yield from self._parametrizes(user, fixtures, "setup")
+        yield from self._parametrizes({user: tuple(found) for user, found in users.items()}, "setup")
 
     def _prepares(self, path: str, holder: Target | None, unittest: bool) -> tuple[Target, ...]:
         key = (path, holder, unittest)
@@ -127,20 +131,21 @@ class _Facts:
             self._setups[key] = known
         return known
 
-    def _parametrizes(self, user: Target, fixtures: Iterable[Target], how: str) -> Iterator[Fact]:
-        members = tuple(
-            self.member("fixture", fixture) for fixture in dict.fromkeys(fixtures) if fixture != user
-        )
-        if members:
-            said_by = Provenance(user.path, self.program.digest(user.path), Resolver.PYTEST)
+    def _parametrizes(self, store: Mapping[Target, tuple[Target, ...]], how: str) -> Iterator[Fact]:
+        """One hyperedge for all users in a file that are handed the same fixtures."""
+        groups: dict[tuple[str, tuple[Target, ...]], list[Target]] = {}
+        for user, found in store.items():
+            fixtures = tuple(dict.fromkeys(fixture for fixture in found if fixture != user))
+            if fixtures:
+                groups.setdefault((user.path, fixtures), []).append(user)
+        for (path, fixtures), users in groups.items():
+            members = (
+                *(self.member("user", user) for user in users),
+                *(self.member("fixture", fixture) for fixture in fixtures),
+            )
+            said_by = Provenance(path, self.program.digest(path), Resolver.PYTEST)
             yield Hyperedge(
-                EdgeKind.PARAMETRIZES,
-                self.scope,
-                (self.member("user", user), *members),
-                said_by,
-                Tier.EXACT,
-                Form.NONE,
-                (("how", how),),
+                EdgeKind.PARAMETRIZES, self.scope, members, said_by, Tier.EXACT, Form.NONE, (("how", how),)
             )
 
 

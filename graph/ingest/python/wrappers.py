@@ -11,7 +11,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from posixpath import basename
 
-from graph.ingest.python.flow import FUNCTIONS, Flow, Place
+from graph.ingest.python.flow import FUNCTIONS, MANY, Flow, Place
 from graph.ingest.python.records import CallSite, Site, Target
 from graph.ingest.python.traits import Call
 from graph.schema import TIER_OF, Form, Resolver, Sort, Tier
@@ -20,8 +20,10 @@ WRAPPER = TIER_OF[Resolver.FRAMEWORK, "wrapper of a decorator"]
 KEPT = TIER_OF[Resolver.FRAMEWORK, "callable kept in a table"]
 PROTOCOL = TIER_OF[Resolver.FRAMEWORK, "protocol of a base class"]
 
-CROWD = 64
+CROWD = 24
 """A call that may run more functions than this tells little: it is counted as possible only."""
+WRAPPED = 64
+"""The same for what one wrapper may run."""
 
 RUNNERS = frozenset(
     [
@@ -61,10 +63,12 @@ def _made(flow: Flow, decorator: Target) -> Iterator[Target]:
         return
     if flow.sort(decorator) is Sort.CLASS:
         return
-    yield from sorted(target for target in flow.results(decorator) if flow.sort(target) in FUNCTIONS)
+    made = [target for target in flow.results(decorator) if flow.sort(target) in FUNCTIONS]
+    if len(made) <= MANY:
+        yield from sorted(made)
 
 
-def wrapper_calls(flow: Flow, sites: Iterable[CallSite]) -> Iterator[CallSite]:
+def wrapper_calls(flow: Flow, sites: Iterable[CallSite], tests: Iterable[str]) -> Iterator[CallSite]:
     """caller -> wrapper for every call of a decorated function, and wrapper -> function."""
     made = wrappers(flow)
     for site in sites:
@@ -79,9 +83,12 @@ def wrapper_calls(flow: Flow, sites: Iterable[CallSite]) -> Iterator[CallSite]:
     for decorated, inner in made.items():
         for wrapper in inner:
             wrapped[wrapper].append(decorated)
+    testing = frozenset(tests)
     for wrapper, run in wrapped.items():
         where = _inside(flow, wrapper, frozenset(run))
-        yield CallSite(wrapper, where, tuple(sorted(run)), WRAPPER, Form.WRAPPER, Resolver.FRAMEWORK)
+        for targets, sure in _parted(wrapper, run, testing, WRAPPED):
+            tier = WRAPPER if sure else Tier.AMBIGUOUS
+            yield CallSite(wrapper, where, targets, tier, Form.WRAPPER, Resolver.FRAMEWORK)
 
 
 def _rank(tier: Tier) -> int:
@@ -107,13 +114,37 @@ def kept_calls(flow: Flow, tests: Iterable[str]) -> Iterator[CallSite]:
     """Calls of what parameters, variables, fields and tables hold, and of what is handed to runners."""
     testing = frozenset(tests)
     for path, file in flow.files.items():
-        outside = path not in testing and basename(path) != "conftest.py"
         for call in file.calls:
-            if flow.targets(path, call):
-                continue
-            found = _kept(flow, path, call)
-            if found:
-                yield from _split(flow, path, call, found, testing if outside else frozenset())
+            if not flow.targets(path, call):
+                caller = Target(path, call.place)
+                found = [t for t in _kept(flow, path, call) if t != caller and flow.sort(t) in FUNCTIONS]
+                site = Site(call.line, call.column, call.end_line, call.end_column)
+                name = call.callee.rpartition(".")[2] if isinstance(call.callee, str) else ""
+                for targets, sure in _parted(caller, found, testing, CROWD):
+                    tier = KEPT if sure else Tier.AMBIGUOUS
+                    yield CallSite(caller, site, targets, tier, Form.HANDED, Resolver.FRAMEWORK, name=name)
+
+
+def _parted(
+    caller: Target, found: Iterable[Target], testing: frozenset[str], crowd: int
+) -> Iterator[tuple[tuple[Target, ...], bool]]:
+    """What a call surely may run, and what it only possibly does.
+
+    What tests put into the program's own tables lives as long as the test: from outside the tests it
+    is possible, no more.
+    """
+    runs = sorted(found)
+    outside = not _is_test(caller.path, testing)
+    others = tuple(target for target in runs if outside and _is_test(target.path, testing))
+    own = tuple(target for target in runs if not (outside and _is_test(target.path, testing)))
+    if own:
+        yield own, len(own) <= crowd
+    if others:
+        yield others, False
+
+
+def _is_test(path: str, testing: frozenset[str]) -> bool:
+    return path in testing or basename(path) == "conftest.py"
 
 
 def _kept(flow: Flow, path: str, call: Call) -> frozenset[Target]:
@@ -136,21 +167,3 @@ def _kept(flow: Flow, path: str, call: Call) -> frozenset[Target]:
                 if key in (0, 1, "target", "func", "function", "callback") and isinstance(value, str):
                     found |= flow.values(path, call.place, value)
     return frozenset(flow.entry(target) for target in found)
-
-
-def _split(
-    flow: Flow, path: str, call: Call, found: frozenset[Target], testing: frozenset[str]
-) -> Iterator[CallSite]:
-    """What tests put into the program's own tables lives as long as the test: possible there, no more."""
-    caller = Target(path, call.place)
-    site = Site(call.line, call.column, call.end_line, call.end_column)
-    runs = sorted(target for target in found if target != caller and flow.sort(target) in FUNCTIONS)
-    own = tuple(
-        target for target in runs if target.path not in testing and basename(target.path) != "conftest.py"
-    )
-    others = tuple(target for target in runs if target not in own) if testing else ()
-    own = own if testing else tuple(runs)
-    for targets, tier in ((own, KEPT if len(own) <= CROWD else Tier.AMBIGUOUS), (others, Tier.AMBIGUOUS)):
-        if targets:
-            name = call.callee.rpartition(".")[2] if isinstance(call.callee, str) else ""
-            yield CallSite(caller, site, targets, tier, Form.HANDED, Resolver.FRAMEWORK, name=name)
