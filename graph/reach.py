@@ -122,7 +122,7 @@ class _Search:
                 for nodes, low in ((old, self.low), (frontier, 0))
                 if len(nodes)
             ]
-            frontier = _nearer(found, after, before, level + 1)
+            frontier = _nearer(found, after, level + 1)
             gained.append(frontier)
         self.distances = after
         self.low = tier + 1
@@ -155,15 +155,19 @@ class _Search:
         return self.adjacency.node.take(spread(first, ptr.take(rows + (tier + 1)) - first))
 
 
-def _nearer(found: list[Ints], after: Distances, before: Distances, level: int) -> Places:
+def _nearer(found: list[Ints], after: Distances, level: int) -> Places:
     """The nodes among `found` that were farther than `level`; they are at that distance now."""
     if not found:
         return np.zeros(0, np.int64)
     targets = found[0] if len(found) == 1 else np.concatenate(found)
+    if len(targets) * 16 > len(after):  # many: mark them all, and look at every node once
+        marks = np.zeros(len(after), np.bool_)
+        marks[targets] = True
+        marks &= after > level
+        after[marks] = level
+        return np.flatnonzero(marks)
     targets = targets[after.take(targets) > level]
     after[targets] = level
-    if len(targets) * 32 > len(after):
-        return np.flatnonzero((after == level) & (before != level))
     targets.sort()
     if len(targets) > 1:
         targets = targets[np.concatenate(([True], targets[1:] != targets[:-1]))]
