@@ -328,7 +328,8 @@ class Follower:
             return Form.IMPLICIT
         name = self.program.definition(item.target).qualname.rpartition(".")[2]
         written = last(chain)
-        return Form.PLAIN if name == written or written.endswith("super") else Form.HANDED
+        # An import may rename it and it is still called by its name; a variable may hold anything.
+        return Form.PLAIN if item.sure or name == written else Form.HANDED
 
     def constructors(self, klass: Target) -> Iterator[Target]:
         """A class, and the functions of the program that run when it is called."""
@@ -425,7 +426,7 @@ class Follower:
                 continue
             sort = self._sort(value)
             tier = BOUND_ONCE if value.sure else INFERRED
-            if sort in (Sort.FUNCTION, Sort.METHOD):
+            if use.kind == HANDED and sort in (Sort.FUNCTION, Sort.METHOD):
                 self._call(use, (value.target,), tier, Form.HANDED, value.virtual)
             elif sort is Sort.CLASS and use.kind == HANDED and not value.virtual:
                 self._call(use, tuple(self.constructors(value.target)), tier, Form.HANDED)
