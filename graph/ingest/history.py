@@ -12,7 +12,7 @@ import heapq
 import os
 import tempfile
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import NamedTuple
 
@@ -25,6 +25,7 @@ from graph.ingest.cochange import MAX_FILES, mine_pairs
 from graph.ingest.git import Mirror, commit_parents, commit_tree, split_commit
 from graph.ingest.people import Directory, Person, is_bot, read_credit
 from graph.ingest.registry import language_of
+from graph.progress import Progress, silent
 from graph.schema import EdgeKind, NodeKind, Resolver, Tier
 
 BUDGET_COMMITS = 20_000
@@ -38,7 +39,7 @@ MAX_MAILMAP = 2_000_000
 HISTORY_KINDS = frozenset((EdgeKind.AUTHORED, EdgeKind.RENAMED_FROM, EdgeKind.CO_CHANGED))
 _LOG = "history-1.msgpack"
 
-Progress = Callable[[int, int], None]
+_PHASE = "reading history"
 """Told commits read so far, and about how many there are."""
 
 
@@ -95,7 +96,7 @@ def read_history(
     since: str | None = None,
     budget_commits: int = BUDGET_COMMITS,
     budget_seconds: float = BUDGET_SECONDS,
-    progress: Progress | None = None,
+    progress: Progress = silent,
 ) -> HistoryRead:
     """Read the history of a commit.
 
@@ -157,7 +158,7 @@ class _Pass:
         self.stopped = ""
         self.reached: set[str] = set()
 
-    def walk(self, start: str, since: str | None, progress: Progress | None, total: int) -> list[str]:
+    def walk(self, start: str, since: str | None, progress: Progress, total: int) -> list[str]:
         """Ids in the order they were met; `stopped` says why, if before the end.
 
         With `since`, what lies below it is taken from the log alone: nothing older becomes new.
@@ -169,15 +170,14 @@ class _Pass:
         while heap:
             ident = heapq.heappop(heap)[1]
             order.append(ident)
-            if progress and len(order) % 200 == 0:
-                progress(len(order), total)
+            if len(order) % 200 == 0:
+                progress(_PHASE, len(order), total)
             if len(order) >= self._budget:
                 self.stopped = self.stopped or ("budget" if heap or self._records[ident].parents else "")
                 break
             for parent in self._records[ident].parents:
                 self._push(heap, parent, below=ident in old)
-        if progress:
-            progress(len(order), max(total, len(order)))
+        progress(_PHASE, len(order), max(total, len(order)))
         return order
 
     def _push(self, heap: list[tuple[int, str]], ident: str, *, below: bool) -> None:
