@@ -22,6 +22,9 @@ from graph.schema import EDGES, TIERS, EdgeKind, Form, Tier, code_of
 Ints = NDArray[np.int32]
 Places = NDArray[np.int64]
 
+RULES = 3
+"""Counts up whenever the same hyperedges come to give other dependencies: array files hold those."""
+
 WIDTH = len(TIERS)
 """Offsets a node has in `ptr`, one a tier."""
 _HIERARCHY = Tier.HIERARCHY.rank

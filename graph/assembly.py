@@ -41,7 +41,7 @@ Columns: TypeAlias = dict[str, Any]
 NOT_VIRTUAL = b"\xc2"
 """Stands for the most common rest of a hyperedge: it says that it is not virtual, and no more."""
 
-_NOT_VIRTUAL = ([("virtual", False)], [], "")
+_NOT_VIRTUAL: tuple[list[tuple[str, Value]], list[Any], str] = ([("virtual", False)], [], "")
 _HEX = frozenset(string.hexdigits.lower())
 _pack = msgspec.msgpack.Encoder().encode
 _SYMBOL_PROPS = ("name", "path", "qualname", "sort")

@@ -23,7 +23,7 @@ from zlib import crc32
 import numpy as np
 from numpy.typing import NDArray
 
-from graph.adjacency import Adjacency, Direction
+from graph.adjacency import RULES, Adjacency, Direction
 from graph.assembly import ROLES
 from graph.errors import CorruptError, DiskError, NotFoundError
 from graph.facts import Scope
@@ -43,10 +43,10 @@ _CHECKED: dict[Path, tuple[int, int, int]] = {}
 
 
 def fingerprint() -> str:
-    """Digest of what gives the codes in the arrays their meaning: enumerations, roles, impact."""
+    """Digest of what gives the codes in the arrays their meaning: enumerations, roles, impact and its rules."""
     impact = [(kind.value, EDGES[kind].impact) for kind in EdgeKind]
     enums = [[member.value for member in enum] for enum in (NodeKind, EdgeKind, Sort, Tier, Form, Resolver)]
-    text = json.dumps([enums, ROLES, impact, sys.byteorder])
+    text = json.dumps([enums, ROLES, impact, RULES, sys.byteorder])
     return blake2b(text.encode(), digest_size=16).hexdigest()
 
 

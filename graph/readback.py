@@ -87,7 +87,7 @@ def _members(
     return tuple(found)
 
 
-def _unpacked(data: bytes) -> Any:  # noqa: ANN401
+def _unpacked(data: bytes) -> Any:
     if data[0] == _REPR:
         return ast.literal_eval(data[1:].decode("utf-8", "surrogatepass"))
     return msgspec.msgpack.decode(data)
