@@ -43,7 +43,7 @@ _CHECKED: dict[Path, tuple[int, int, int]] = {}
 
 
 def fingerprint() -> str:
-    """Digest of what gives the codes in the arrays their meaning: enumerations, roles, impact and its rules."""
+    """Digest of what gives the arrays their meaning: enumerations, roles, impact and its rules."""
     impact = [(kind.value, EDGES[kind].impact) for kind in EdgeKind]
     enums = [[member.value for member in enum] for enum in (NodeKind, EdgeKind, Sort, Tier, Form, Resolver)]
     text = json.dumps([enums, ROLES, impact, RULES, sys.byteorder])
