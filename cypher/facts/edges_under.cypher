@@ -1,0 +1,6 @@
+// Hyperedges of a repository, or of one of its runs, by the beginning of their ids.
+// params: $prefix
+// columns: id
+MATCH (h:{{edge}})
+WHERE h.id STARTS WITH $prefix
+RETURN h.id AS id

@@ -1,0 +1,7 @@
+// Undo the retirements of a run that never flipped the head.
+// params: $ids
+// columns: revived
+UNWIND $ids AS id
+MATCH (h:{{edge}} {id: id})
+SET h.to = null
+RETURN count(h) AS revived

@@ -1,0 +1,116 @@
+"""The command line of the embedded server: an ArcadeDB from the `arcadedb-embedded` wheel, with its Java."""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+from dataclasses import dataclass
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+
+from graph.errors import StoreUnavailableError
+
+USER = "root"
+DATABASE = "maestro"
+
+_DISTRIBUTION = "arcadedb-embedded"
+_FLAGS = (
+    # Measured on a celery-sized load: the first compiler alone takes half the processor time of
+    # both, and the serial collector no threads of its own.
+    "-XX:TieredStopAtLevel=1",
+    "-XX:+UseSerialGC",
+    "-Djava.awt.headless=true",
+    "-Dfile.encoding=UTF-8",
+)
+_OPTIONS = {
+    "server.mode": "production",
+    "server.plugins": "Bolt:com.arcadedb.bolt.BoltProtocolPlugin",
+    "server.defaultDatabases": f"{DATABASE}[{USER}]",
+    "serverMetrics": "false",
+    # One file and one index a kind, whatever the number of processors: a look-up asks them all.
+    "typeDefaultBuckets": "1",
+    "indexDefaultPageSize": str(1 << 20),
+    "backup.enabled": "false",
+    "opencypher.loadCsv.allowFileUrls": "false",
+    "opencypher.loadCsv.allowRemoteUrls": "false",
+    "support.autoRegister": "false",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Wheel:
+    """Where the wheel's Java runtime and jars are."""
+
+    java: Path
+    jars: tuple[Path, ...]
+    version: str
+
+
+def find_wheel() -> Wheel:
+    """Find the installed wheel; StoreUnavailableError where this platform has none."""
+    found = importlib.util.find_spec("arcadedb_embedded")
+    try:
+        number = version(_DISTRIBUTION)
+    except PackageNotFoundError:
+        number = ""
+    if found is None or not found.submodule_search_locations or not number:
+        raise _missing("is not installed")
+    home = Path(next(iter(found.submodule_search_locations)))
+    java, jars = home / "jre" / "bin" / "java", tuple(sorted((home / "jars").glob("*.jar")))
+    if os.name == "nt":
+        java = java.with_suffix(".exe")
+    if not java.exists() or not jars:
+        raise _missing(f"in {home} lacks its Java runtime or its jars")
+    return Wheel(java, jars, number)
+
+
+def _missing(what: str) -> StoreUnavailableError:
+    return StoreUnavailableError(
+        f"The embedded server's package {_DISTRIBUTION} {what}.",
+        "It is made for Linux with glibc 2.34 or later, macOS on ARM and Windows on x86-64. Elsewhere set "
+        "MAESTRO_NEO4J_URI to a Neo4j server, 5.26 or later.",
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    """What one start of the server needs to know."""
+
+    home: Path
+    """The server's own directory: databases, configuration, logs."""
+    password_file: Path
+    host: str
+    bolt: int
+    http: int
+    heap: str
+    statement_seconds: float
+    cache_use: Path | None = None
+    """A start-up cache to read."""
+    cache_make: Path | None = None
+    """A start-up cache to write when the server ends."""
+
+
+def command(wheel: Wheel, order: Order) -> list[str]:
+    """The command line. It names the file with the password, never the password."""
+    options = _OPTIONS | {
+        "server.rootPath": str(order.home),
+        "server.rootPasswordPath": str(order.password_file),
+        "bolt.host": order.host,
+        "bolt.port": str(order.bolt),
+        "server.httpIncomingHost": order.host,
+        "server.httpIncomingPort": str(order.http),
+        "command.timeout": str(int(order.statement_seconds * 1000)),
+    }
+    flags = [*_FLAGS, f"-Xmx{order.heap}"]
+    if order.cache_use:
+        flags.append(f"-XX:AOTCache={order.cache_use}")
+    elif order.cache_make:
+        flags.append(f"-XX:AOTCacheOutput={order.cache_make}")
+    return [
+        str(wheel.java),
+        *flags,
+        *(f"-Darcadedb.{name}={value}" for name, value in options.items()),
+        "-cp",
+        os.pathsep.join(map(str, wheel.jars)),
+        "com.arcadedb.server.ArcadeDBServer",
+    ]

@@ -1,0 +1,306 @@
+"""Facts as rows of the store's statements, and back: pure functions, no server.
+
+A stored hyperedge's id is `tenant/name@run/digest`, so that those of a repository, and of one run, lie
+side by side in the one unique index and are found by the beginning of their ids. Outside the store the
+same hyperedge is called `digest@run`.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from functools import cache
+from itertools import pairwise
+from typing import Any
+
+from graph.cypher import EDGE_VALUES, Shape
+from graph.errors import InputError, StoreError
+from graph.facts import Hyperedge, Member, Node, Props, Provenance, Scope, Value
+from graph.schema import EDGES, NODES, EdgeKind, Form, NodeKind, Resolver, Tier
+
+ROWS = 5_000
+"""Hyperedges or nodes of one transaction, at most."""
+MEMBERS = 20_000
+"""Members of one transaction's hyperedges, at most (a single hyperedge may have more)."""
+TEXT = 6 << 20
+"""Characters of one transaction's values, about: the embedded server takes messages of 16 MB."""
+KEY_BYTES = 7_900
+"""The longest key: Neo4j's indexes hold no longer ones."""
+
+_ODD = re.compile("[\ud800-\udfff\ufdd0]")
+_ESCAPED = re.compile("\ufdd0([0-9a-f]{4})")
+_SCOPE = re.compile(r"[^\s/:@][^\s:@]*/[^\s/:@]+")
+
+
+def check_scope(scope: Scope) -> None:
+    """Refuse names that would run into other repositories' keys."""
+    if not _SCOPE.fullmatch(str(scope)):
+        raise InputError(
+            f"{str(scope)!r} cannot name a repository in the store.",
+            "Names have no spaces, colons or at-signs, and the repository's no slash.",
+        )
+
+
+def stored_id(scope: Scope, digest: str, run: int) -> str:
+    """The id under which the store keeps a hyperedge."""
+    return f"{scope}@{run}/{digest}"
+
+
+def inner_id(scope: Scope, outer: str) -> str:
+    """`digest@run`, as the store keeps it; InputError where it is not such an id."""
+    digest, _, run = outer.partition("@")
+    if not digest or not run.isdecimal():
+        raise InputError(f"{outer!r} is not the id of a hyperedge.", "It is written DIGEST@RUN.")
+    return stored_id(scope, digest, int(run))
+
+
+def outer_id(inner: str) -> str:
+    """`digest@run` of an id as the store keeps it."""
+    head, _, digest = inner.rpartition("/")
+    return f"{digest}@{head.rpartition('@')[2]}"
+
+
+def all_runs(scope: Scope) -> str:
+    """The beginning of all hyperedges' ids, and of the keys of commits and runs, of a repository."""
+    return f"{scope}@"
+
+
+def one_run(scope: Scope, run: int) -> str:
+    """The beginning of the ids of the hyperedges that a run wrote."""
+    return f"{scope}@{run}/"
+
+
+def key_prefix(scope: Scope, kind: NodeKind) -> str | None:
+    """The beginning of a kind's keys in a repository; None where its nodes belong to no single one."""
+    if kind in (NodeKind.CHANGE, NodeKind.RUN):
+        return f"{scope}@"
+    if kind in (NodeKind.FILE, NodeKind.SYMBOL, NodeKind.TEST, NodeKind.DIAGNOSIS):
+        return f"{scope}:"
+    return None
+
+
+def plain(value: Any) -> Any:
+    """A value as Bolt takes it. Text that UTF-8 cannot hold (lone surrogates) is escaped."""
+    if isinstance(value, str):
+        if value.isascii() or not _ODD.search(value):
+            return str(value)
+        return _ODD.sub(lambda found: f"\ufdd0{ord(found[0]):04x}", value)
+    if isinstance(value, tuple):
+        return [plain(item) for item in value]
+    return value
+
+
+def original(value: Any) -> Any:
+    """The value that `plain` was given."""
+    if isinstance(value, str):
+        return _ESCAPED.sub(lambda found: chr(int(found[1], 16)), value) if "\ufdd0" in value else value
+    if isinstance(value, list):
+        return tuple(original(item) for item in value)
+    return value
+
+
+def node_row(node: Node) -> list[Any]:
+    """Key and properties of a node, in the schema's order; InputError for a property it has not."""
+    props = dict(node.props)
+    names = NODES[node.kind].props
+    _refuse_unknown(node.kind, props, names)
+    if len(node.key) > KEY_BYTES // 4 and len(node.key.encode("utf-8", "surrogatepass")) > KEY_BYTES:
+        raise InputError(
+            f"The key of a {node.kind} is longer than {KEY_BYTES} bytes: {node.key[:120]}….",
+            "Leave the file out: no index of the store holds such names.",
+        )
+    return [plain(node.key), *(plain(props.get(name)) for name in names)]
+
+
+def _refuse_unknown(kind: NodeKind | EdgeKind, props: dict[str, Value], names: Sequence[str]) -> None:
+    if not props.keys() <= set(names):
+        odd = ", ".join(sorted(props.keys() - set(names)))
+        raise InputError(f"A {kind} has no property {odd}.", "graph/schema.py says which it has.")
+
+
+def changed(node: Node, stored: dict[str, Any]) -> dict[str, Any]:
+    """What a node now says otherwise than it is stored."""
+    return {name: plain(value) for name, value in node.props if stored.get(name) != plain(value)}
+
+
+@cache
+def _role_order(kind: EdgeKind) -> dict[str, int]:
+    return {role.name: place for place, role in enumerate(EDGES[kind].roles)}
+
+
+@cache
+def _admitted(kind: EdgeKind) -> frozenset[tuple[str, NodeKind]]:
+    return frozenset((role.name, member) for role in EDGES[kind].roles for member in role.kinds)
+
+
+def _natural(kind: EdgeKind, members: Sequence[Member]) -> bool:
+    """Whether sorting by role and key gives the members' order, so that no place need be kept."""
+    order = _role_order(kind)
+    keys = [(order[m.role], m.key) for m in members]
+    return all(a < b for a, b in pairwise(keys))
+
+
+def shape_of(edge: Hyperedge) -> Shape:
+    """How much its memberships must say."""
+    if any(m.line != -1 or m.end != -1 or m.mark != -1 or m.digest for m in edge.members):
+        return Shape.LINED
+    return Shape.ROLE if _natural(edge.kind, edge.members) else Shape.PLACED
+
+
+@dataclass(slots=True)
+class Load:
+    """Hyperedges of one kind and shape, made ready for one transaction."""
+
+    kind: EdgeKind
+    shape: Shape
+    edges: list[Hyperedge] = field(default_factory=list)
+    members: int = 0
+    text: int = 0
+
+    def full(self) -> bool:
+        """Whether another hyperedge would make it too large."""
+        return len(self.edges) >= ROWS or self.members >= MEMBERS or self.text >= TEXT
+
+    def rows(self, scope: Scope, run: int) -> tuple[Part, list[Part]]:
+        """The part that creates the hyperedges with their commonest members, and those for other labels."""
+        labels: dict[NodeKind, int] = {}
+        for edge in self.edges:
+            for member in edge.members:
+                labels[member.kind] = labels.get(member.kind, 0) + 1
+        ranked = sorted(labels, key=lambda label: (-labels[label], label))
+        parts = [Part(label, {}, []) for label in ranked]
+        for edge in self.edges:
+            self._take(edge, parts, scope, run)
+        return parts[0], parts[1:]
+
+    def _take(self, edge: Hyperedge, parts: list[Part], scope: Scope, run: int) -> None:
+        values = _edge_values(edge, scope, run)
+        for part in parts:
+            members = [
+                _member_row(place, member, part, self.shape)
+                for place, member in enumerate(edge.members)
+                if member.kind is part.label
+            ]
+            if part is parts[0]:
+                part.rows.append([*values, members])
+            elif members:
+                part.rows.append([values[0], members])
+
+
+@dataclass(slots=True)
+class Part:
+    """What one statement is given: keys of nodes of one label, and rows that point into them."""
+
+    label: NodeKind
+    places: dict[str, int]
+    rows: list[list[Any]]
+
+    @property
+    def keys(self) -> list[str]:
+        """Keys of the nodes, in the order that rows point to."""
+        return list(self.places)
+
+    @property
+    def joined(self) -> int:
+        """How many relationships the statement must create."""
+        return sum(len(row[-1]) for row in self.rows)
+
+
+def _edge_values(edge: Hyperedge, scope: Scope, run: int) -> list[Any]:
+    digest = edge.digest()
+    props = dict(edge.props)
+    names = EDGES[edge.kind].props
+    _refuse_unknown(edge.kind, props, names)
+    return [
+        stored_id(scope, digest, run),
+        digest,
+        plain(edge.provenance.source),
+        edge.provenance.source_digest,
+        edge.tier.value if edge.tier else None,
+        edge.form.value,
+        edge.provenance.resolver.value,
+        *(plain(props.get(name)) for name in names),
+    ]
+
+
+def _member_row(place: int, member: Member, part: Part, shape: Shape) -> list[Any]:
+    index = part.places.setdefault(str(plain(member.key)), len(part.places))
+    if shape is Shape.ROLE:
+        return [index, member.role]
+    if shape is Shape.PLACED:
+        return [index, member.role, place]
+    return [index, member.role, place, member.line, member.end, member.mark, member.digest]
+
+
+def check_edge(edge: Hyperedge, scope: Scope) -> None:
+    """Refuse a hyperedge of another repository, without members, or with ones that its kind has not.
+
+    Properties must be sorted by name: their order is part of the digest, and is not stored.
+    """
+    if any(a[0] >= b[0] for a, b in pairwise(edge.props)):
+        raise InputError(f"The properties of a {edge.kind} are not sorted by name: {edge.props}.")
+    if edge.scope != scope:
+        raise InputError(f"A {edge.kind} of {edge.scope} was to be written to {scope}.")
+    admitted = _admitted(edge.kind)
+    if not edge.members or any((m.role, m.kind) not in admitted for m in edge.members):
+        roles = ", ".join(f"{m.role}:{m.kind}" for m in edge.members[:8]) or "nobody"
+        raise InputError(
+            f"A {edge.kind} cannot tie {roles} together.", "graph/schema.py says who may stand in it."
+        )
+    filled = {m.role for m in edge.members}
+    lacking = [r.name for r in EDGES[edge.kind].roles if r.required and r.name not in filled]
+    if lacking:
+        raise InputError(f"A {edge.kind} lacks its {', '.join(lacking)} ({edge.provenance.source}).")
+
+
+def loads(edges: Iterable[Hyperedge]) -> Iterator[Load]:
+    """Hyperedges grouped by kind and shape, in loads of one transaction each."""
+    open_loads: dict[tuple[EdgeKind, Shape], Load] = {}
+    for edge in edges:
+        shape = shape_of(edge)
+        load = open_loads.setdefault((edge.kind, shape), Load(edge.kind, shape))
+        load.edges.append(edge)
+        load.members += len(edge.members)
+        load.text += 300 + sum(len(m.key) for m in edge.members) + sum(len(str(v)) for _, v in edge.props)
+        if load.full():
+            yield open_loads.pop((edge.kind, shape))
+    yield from open_loads.values()
+
+
+def read_edge(kind: EdgeKind, scope: Scope, values: list[Any], members: list[list[Any]]) -> Hyperedge:
+    """A hyperedge from a row of `facts/export_edges`; its digest is what it was when it was written."""
+    _, digest, source, source_digest, tier, form, resolver = values[: len(EDGE_VALUES)]
+    props: Props = tuple(
+        sorted(
+            (name, original(value))
+            for name, value in zip(EDGES[kind].props, values[len(EDGE_VALUES) :], strict=True)
+            if value is not None
+        )
+    )
+    order = _role_order(kind)
+    try:
+        if any(row[3] is not None for row in members):
+            members.sort(key=lambda row: row[3])
+        else:
+            members.sort(key=lambda row: (order[row[0]], original(row[2])))
+        found = tuple(_member(row) for row in members)
+    except (KeyError, TypeError, ValueError) as error:
+        raise StoreError(f"The {kind} {digest} has members that its kind cannot have: {error}.") from error
+    provenance = Provenance(original(source), source_digest, Resolver(resolver))
+    edge = Hyperedge(kind, scope, found, provenance, Tier(tier) if tier else None, Form(form), props)
+    return edge
+
+
+def _member(row: list[Any]) -> Member:
+    role, label, key, _, line, end, mark, digest = row
+    if line is None:
+        return Member(role, NodeKind(label), original(key))
+    return Member(role, NodeKind(label), original(key), line, end, mark, digest)
+
+
+def read_node(kind: NodeKind, key: str, stored: dict[str, Any]) -> Node:
+    """A node from what is stored of it."""
+    names = NODES[kind].props
+    props = tuple(sorted((name, original(stored[name])) for name in names if stored.get(name) is not None))
+    return Node(kind, original(key), props)

@@ -1,0 +1,415 @@
+"""The store: the hypergraph in a database, embedded or Neo4j, behind one set of statements.
+
+    async with Store.open(settings) as store:
+        await store.migrate()
+        run = await store.begin(scope, commit=..., tree=..., families=("code",))
+        await store.write(run, nodes, edges)
+        await store.retire(run, [(EdgeKind.CALLS, "digest@run")])
+        await store.flip(run)                      # only now does anybody see any of it
+
+A hyperedge is valid from one run to another (`from`, `to`); readers take what is valid at the head that
+they started with. What an unfinished run wrote is after every head, and is swept at the next `begin`.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Iterable, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+from graph import claims, embedded, migrations, packing, upkeep
+from graph.bolt import Address, Line, Row, Transaction
+from graph.claims import Claim, Owner
+from graph.cypher import Filling
+from graph.errors import NotFoundError, StoreBusyError, StoreError
+from graph.facts import Fact, Hyperedge, Node, Scope
+from graph.java import DATABASE
+from graph.progress import Progress, silent
+from graph.schema import EDGES, EdgeKind, NodeKind
+from graph.settings import StoreSettings
+from graph.upkeep import Counts, Dangling, Pruned, Standing
+
+__all__ = ["Counts", "Dangling", "Head", "Pruned", "Run", "Standing", "Store", "StoreSettings"]
+
+
+class Head(NamedTuple):
+    """The run at which a family of a repository's facts stands."""
+
+    number: int
+    commit: str
+    tree: str
+    resolver: str
+    """Fingerprint of the resolver, as it was given to `begin`."""
+    at: int
+    """When the head was flipped to it: milliseconds since 1970, by the server's clock."""
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """A run under way. Its facts are valid from `number`, once the head is flipped to it."""
+
+    scope: Scope
+    number: int
+    commit: str
+    tree: str
+    families: tuple[str, ...]
+    heads: tuple[str, ...]
+    claim: Claim
+
+
+class Store:
+    """An open store. One instance writes a repository at a time; reading is free."""
+
+    def __init__(self, line: Line, log_owner: Owner) -> None:
+        self._line = line
+        self._owner = log_owner
+
+    @staticmethod
+    @asynccontextmanager
+    async def open(settings: StoreSettings) -> AsyncIterator[Store]:
+        """Connect; without an address the embedded server is joined or started first.
+
+        Raises
+        ------
+        StoreUnavailableError, StoreBusyError, DiskError
+            No server can be had; the message says why and shows its last words.
+        PolicyError, InputError
+            The settings ask for what is refused, or make no sense.
+        """
+        settings.check()
+        if settings.uri is not None:
+            database = settings.database or None
+            address = Address(settings.uri, settings.user, settings.password, database)
+            async with _opened(address) as store:
+                yield store
+            return
+        seat = await asyncio.to_thread(embedded.join, settings)
+        try:
+            async with _opened(Address(seat.uri, seat.user, seat.secret, DATABASE, seat.log)) as store:
+                yield store
+        finally:
+            await asyncio.shield(asyncio.to_thread(embedded.leave, settings, seat))
+
+    @property
+    def server(self) -> str:
+        """What the server calls itself, and where it is."""
+        return f"{self._line.agent} at {self._line.address.uri}"
+
+    async def migrate(self) -> bool:
+        """Bring the store's schema up to this code's; True where something was done. SchemaError if newer."""
+        return await migrations.migrate(self._line, self._owner)
+
+    async def read(self, name: str, filling: Filling = Filling(), **params: Any) -> list[Row]:  # noqa: B008
+        """All rows of a reading statement of `cypher/`."""
+        return await self._line.read(lambda tx: tx.rows(name, filling, params))
+
+    async def head(self, scope: Scope, family: str = "code") -> Head | None:
+        """Where a family stands; None where it was never indexed."""
+        state = await self._repository(scope)
+        number = _heads(state).get(family) if state else None
+        if number is None:
+            return None
+        rows = await self.read("runs/run", key=scope.run(number))
+        if not rows:
+            raise StoreError(
+                f"Run {number} of {scope} is missing, and its head stands on it.", "Index it anew."
+            )
+        row = rows[0]
+        return Head(number, row["commit"], row["tree"], row["resolver"], row["at"])
+
+    async def begin(
+        self, scope: Scope, *, commit: str, tree: str, families: Sequence[str], resolver: str = ""
+    ) -> Run:
+        """Begin a run: become the repository's only writer, and sweep what a broken run left.
+
+        Raises
+        ------
+        StoreBusyError
+            Somebody else writes this repository; the message names them.
+        """
+        packing.check_scope(scope)
+        known = {spec.family for spec in EDGES.values()}
+        if not families or not set(families) <= known:
+            raise StoreError(f"No families of facts are called {', '.join(families) or 'nothing'}.")
+        claim = await claims.take(self._line, claims.writer(scope), self._owner)
+        try:
+            state = await self._repository(scope)
+            if state and state["running"] is not None:
+                await upkeep.sweep(self._line, claim, scope, state["running"])
+            number = (state["head"] if state else 0) + 1
+            heads = tuple(state["heads"] if state else ())
+            run = Run(scope, number, commit, tree, tuple(families), heads, claim)
+            await self._start(run, resolver)
+        except BaseException:
+            await asyncio.shield(claim.release(self._line))
+            raise
+        return run
+
+    async def _start(self, run: Run, resolver: str) -> None:
+        params = {
+            "key": run.scope.key,
+            "name": run.scope.repository,
+            "run_key": run.scope.run(run.number),
+            "number": run.number,
+            "commit": run.commit,
+            "tree": run.tree,
+            "family": " ".join(run.families),
+            "resolver": resolver,
+        }
+
+        async def work(transaction: Transaction) -> None:
+            await run.claim.renew(transaction)
+            await transaction.rows("runs/start", Filling(), params)
+
+        await self._line.write(work)
+
+    async def write(
+        self, run: Run, nodes: Iterable[Node], edges: Iterable[Hyperedge], progress: Progress = silent
+    ) -> None:
+        """Write nodes, then hyperedges with their members, in batches that are each written whole or not.
+
+        A node that is there is kept, and what describes it said anew where it differs. Nothing is visible
+        before `flip`.
+
+        Raises
+        ------
+        NotFoundError
+            A hyperedge names a node that is neither stored nor given.
+        InputError
+            A fact does not fit the schema.
+        """
+        await self._write_nodes(run, list(nodes), progress)
+        await self._write_edges(run, list(edges), progress)
+
+    async def _write_nodes(self, run: Run, nodes: list[Node], progress: Progress) -> None:
+        by_kind: dict[NodeKind, dict[str, Node]] = {}
+        for node in nodes:
+            by_kind.setdefault(node.kind, {})[node.key] = node
+        done = 0
+        for kind, found in by_kind.items():
+            for batch in upkeep.chunks(list(found.values()), packing.ROWS):
+                progress("writing nodes", done, len(nodes))
+                await self._line.write(lambda tx, k=kind, b=batch: _write_nodes(tx, run, k, b))  # type: ignore[misc]
+                done += len(batch)
+        if nodes:
+            progress("writing nodes", len(nodes), len(nodes))
+
+    async def _write_edges(self, run: Run, edges: list[Hyperedge], progress: Progress) -> None:
+        for edge in edges:
+            packing.check_edge(edge, run.scope)
+        done = 0
+        for load in packing.loads(edges):
+            progress("writing facts", done, len(edges))
+            first, rest = load.rows(run.scope, run.number)
+
+            async def work(
+                transaction: Transaction,
+                load: packing.Load = load,
+                first: packing.Part = first,
+                rest: list[packing.Part] = rest,
+            ) -> None:
+                await run.claim.renew(transaction)
+                filling = Filling(first.label, load.kind, load.shape)
+                params: Row = {"keys": first.keys, "rows": first.rows}
+                created = {**params, "scope": str(run.scope), "run": run.number}
+                await _join(transaction, "facts/create_edges", filling, first, created)
+                for part in rest:
+                    filling = Filling(part.label, load.kind, load.shape)
+                    await _join(
+                        transaction,
+                        "facts/join_members",
+                        filling,
+                        part,
+                        {"keys": part.keys, "rows": part.rows},
+                    )
+
+            await self._line.write(work)
+            done += len(load.edges)
+        if edges:
+            progress("writing facts", len(edges), len(edges))
+
+    async def retire(self, run: Run, ids: Iterable[tuple[EdgeKind, str]]) -> None:
+        """End the validity of hyperedges (`digest@run`) at this run.
+
+        Raises
+        ------
+        NotFoundError
+            One of them is not there or has ended already.
+        """
+        by_kind: dict[EdgeKind, list[str]] = {}
+        for kind, outer in ids:
+            by_kind.setdefault(kind, []).append(packing.inner_id(run.scope, outer))
+        for kind, inner in by_kind.items():
+            for batch in upkeep.chunks(inner, packing.ROWS):
+
+                async def work(
+                    transaction: Transaction, kind: EdgeKind = kind, batch: list[str] = batch
+                ) -> None:
+                    await run.claim.renew(transaction)
+                    rows = await transaction.rows(
+                        "facts/retire", Filling(edge=kind), {"ids": batch, "run": run.number}
+                    )
+                    if rows[0]["retired"] != len(batch):
+                        raise NotFoundError(
+                            f"Of {len(batch)} {kind} that were to end, {rows[0]['retired']} were valid.",
+                            "The arrays do not fit the store: `maestro doctor --repair` builds them anew.",
+                        )
+
+                await self._line.write(work)
+
+    async def flip(self, run: Run) -> Head:
+        """Make the run visible: the repository's head, and its families', move to it in one transaction."""
+        heads = {**_heads({"heads": run.heads}), **dict.fromkeys(run.families, run.number)}
+        params = {
+            "key": run.scope.key,
+            "run_key": run.scope.run(run.number),
+            "number": run.number,
+            "commit": run.commit,
+            "heads": [f"{family}={number}" for family, number in sorted(heads.items())],
+        }
+
+        async def work(transaction: Transaction) -> None:
+            await run.claim.renew(transaction)
+            if not await transaction.rows("runs/flip", Filling(), params):
+                raise StoreBusyError(
+                    f"Run {run.number} of {run.scope} is not the one under way any more.", "Run it again."
+                )
+
+        await self._line.write(work)
+        await run.claim.release(self._line)
+        head = await self.head(run.scope, run.families[0])
+        assert head is not None
+        return head
+
+    async def abandon(self, run: Run) -> None:
+        """Give a run up: sweep what it wrote and let others write."""
+        await upkeep.sweep(self._line, run.claim, run.scope, run.number)
+        await run.claim.release(self._line)
+
+    async def sweep(self, scope: Scope) -> int:
+        """Remove what an unfinished run left, if any; how many hyperedges that were."""
+        claim = await claims.take(self._line, claims.writer(scope), self._owner)
+        try:
+            state = await self._repository(scope)
+            if not state or state["running"] is None:
+                return 0
+            return await upkeep.sweep(self._line, claim, scope, state["running"])
+        finally:
+            await asyncio.shield(claim.release(self._line))
+
+    async def export(self, scope: Scope, family: str, head: int) -> AsyncIterator[tuple[Fact, int]]:
+        """Facts of a family that are valid at a head: hyperedges first, then the nodes that they name.
+
+        Each comes with the run that it is valid from (0 for a node). They are what was written: their
+        digests are the same.
+        """
+        named: dict[NodeKind, set[str]] = {}
+        for spec in EDGES.values():
+            if spec.family != family or not spec.live:
+                continue
+            params = {"prefix": packing.all_runs(scope), "head": head}
+            async with self._line.reading("facts/export_edges", Filling(edge=spec.kind), params) as pages:
+                async for page in pages:
+                    for born, values, members in page:
+                        edge = packing.read_edge(spec.kind, scope, values, members)
+                        for member in edge.members:
+                            named.setdefault(member.kind, set()).add(member.key)
+                        yield edge, born
+        for kind, keys in named.items():
+            for batch in upkeep.chunks(sorted(keys), packing.ROWS):
+                keys_here = [packing.plain(key) for key in batch]
+                for row in await self.read("facts/known_nodes", Filling(kind), keys=keys_here):
+                    yield packing.read_node(kind, row["key"], row["props"]), 0
+
+    async def repositories(self) -> list[Standing]:
+        """Every repository in the store, by key, and whether a run is under way or broke off."""
+        return await upkeep.repositories(self._line)
+
+    async def counts(self, scope: Scope) -> Counts:
+        """How many nodes and hyperedges of each live kind a repository has."""
+        state = await self._repository(scope)
+        return await upkeep.counts(self._line, scope, state["head"] if state else 0)
+
+    async def dangling(self, scope: Scope) -> list[Dangling]:
+        """Hyperedges that lack a required role: there are none unless somebody else wrote to the store."""
+        return await upkeep.dangling(self._line, scope)
+
+    async def prune(self, scope: Scope, *, keep: int, dry_run: bool = False) -> Pruned:
+        """Delete facts that were retired more than `keep` runs before the head, and nodes left alone."""
+        claim = await claims.take(self._line, claims.writer(scope), self._owner)
+        try:
+            state = await self._repository(scope)
+            if not state:
+                raise NotFoundError(f"{scope} is not in the store.", "`maestro status` lists what is.")
+            return await upkeep.prune(self._line, claim, scope, state["head"] - keep, dry_run)
+        finally:
+            await asyncio.shield(claim.release(self._line))
+
+    async def forget(self, scope: Scope) -> int:
+        """Delete a repository and all its facts; how many hyperedges those were."""
+        claim = await claims.take(self._line, claims.writer(scope), self._owner)
+        try:
+            return await upkeep.forget(self._line, claim, scope)
+        finally:
+            await asyncio.shield(claim.release(self._line))
+
+    async def _repository(self, scope: Scope) -> Row | None:
+        rows = await self.read("runs/repository", key=scope.key)
+        return rows[0] if rows else None
+
+
+@asynccontextmanager
+async def _opened(address: Address) -> AsyncIterator[Store]:
+    line = await Line.open(address)
+    try:
+        yield Store(line, Owner())
+    finally:
+        await line.close()
+
+
+def _heads(state: Row) -> dict[str, int]:
+    pairs = (entry.partition("=") for entry in state["heads"] or ())
+    return {family: int(number) for family, _, number in pairs}
+
+
+async def _write_nodes(transaction: Transaction, run: Run, kind: NodeKind, batch: list[Node]) -> None:
+    filling = Filling(kind)
+    await run.claim.renew(transaction)
+    rows = [packing.node_row(node) for node in batch]
+    known = {
+        row["key"]: row["props"]
+        for row in await transaction.rows("facts/known_nodes", filling, {"keys": [row[0] for row in rows]})
+    }
+    fresh = [row for row in rows if row[0] not in known]
+    if fresh:
+        await transaction.rows("facts/create_nodes", filling, {"rows": fresh})
+    moved = [
+        [row[0], said]
+        for row, node in zip(rows, batch, strict=True)
+        if row[0] in known and (said := packing.changed(node, known[row[0]]))
+    ]
+    if moved:
+        await transaction.rows("facts/update_nodes", filling, {"rows": moved})
+
+
+async def _join(
+    transaction: Transaction, statement: str, filling: Filling, part: packing.Part, params: Row
+) -> None:
+    """Create memberships and hold the server to their number: a missing node must never be a silent hole."""
+    rows, made = await transaction.rows_and_joined(statement, filling, params)
+    joined = rows[0]["joined"] if rows else 0
+    if joined == part.joined == made:
+        return
+    known = await transaction.rows("facts/known_nodes", Filling(part.label), {"keys": part.keys})
+    missing = sorted(set(part.keys) - {row["key"] for row in known})
+    if missing:
+        shown = ", ".join(missing[:3]) + (" …" if len(missing) > 3 else "")
+        raise NotFoundError(
+            f"A {filling.edge} names {len(missing)} {part.label} nodes that are not stored: {shown}.",
+            "A reader yielded a hyperedge without its nodes; nothing of this run is visible.",
+        )
+    raise StoreError(
+        f"The server created {made} of {part.joined} memberships of {filling.edge}.", "Run `maestro doctor`."
+    )

@@ -1,0 +1,226 @@
+"""The process that stands between the embedded server and its clients: `python -m graph.watcher`.
+
+It starts the server (or adopts one whose watcher died), drops clients that died without leaving, and
+stops the server when nobody has used it for the lease's idle time. It runs in a session of its own, so
+that neither ctrl-C nor the end of the client that started it reaches the server. It imports nothing
+heavy: it costs 20 MB and a reading of a small file a second.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from pathlib import Path
+from types import FrameType
+from typing import Any
+
+import psutil
+from filelock import FileLock, Timeout
+
+from graph import lease as leases
+from graph.errors import MaestroError
+from graph.java import USER, Order, command, find_wheel
+from graph.lease import Lease, Process
+
+PERIOD = 0.5
+"""Seconds between two looks at the lease."""
+_TERMINATED = 128 + signal.SIGTERM
+"""How Java says that it ended in order after SIGTERM."""
+_DRAFT_AGE = 3600.0
+"""Seconds after which a start-up cache that was never finished is rubbish."""
+GRACE = 20.0
+"""Seconds that the server is given to stop by itself before it is killed."""
+
+
+@dataclass(slots=True)
+class Watch:
+    """What the watcher knows of its server."""
+
+    data: Path
+    server: Process
+    child: subprocess.Popen[bytes] | None = None
+    cache_draft: Path | None = None
+    stopping: bool = False
+
+    def serving(self) -> bool:
+        """Whether the server still runs."""
+        if self.child is not None:
+            return self.child.poll() is None
+        return self.server.alive()
+
+    def end(self) -> None:
+        """Stop the server, gently at first, and keep the start-up cache that it leaves."""
+        with suppress(psutil.NoSuchProcess):
+            process = psutil.Process(self.server.pid)
+            if self.serving():
+                process.terminate()
+                try:
+                    process.wait(GRACE)
+                except psutil.TimeoutExpired:
+                    process.kill()
+                    process.wait(GRACE)
+        if self.child is None:
+            return
+        ended = self.child.wait()
+        draft = self.cache_draft
+        if draft is not None and draft.exists():
+            # A server that was killed, or fell, may have left half a file.
+            if ended in (0, _TERMINATED) and draft.stat().st_size:
+                draft.replace(draft.with_suffix(".aot"))
+            else:
+                draft.unlink()
+
+
+def start(data: Path, order: dict[str, Any]) -> Watch:
+    """Start the server and write its lease. The starting client holds the lock meanwhile."""
+    home = data / "server"
+    home.mkdir(mode=0o700, exist_ok=True)
+    # Only root is ever a user here: without the file the server makes it anew, with this password.
+    (home / "config" / "server-users.jsonl").unlink(missing_ok=True)
+    password = data / "password"
+    password.unlink(missing_ok=True)
+    with os.fdopen(os.open(password, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
+        file.write(order["secret"])
+    use, make = _cache(order["cache"])
+    wheel = find_wheel()
+    full = Order(
+        home,
+        password,
+        order["host"],
+        order["bolt"],
+        order["http"],
+        order["heap"],
+        order["statement_seconds"],
+        use,
+        make,
+    )
+    log = data / "server.log"
+    if log.exists():
+        log.replace(data / "server.log.1")
+    with os.fdopen(os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600), "ab") as out:
+        child = subprocess.Popen(
+            command(wheel, full),
+            stdin=subprocess.DEVNULL,
+            stdout=out,
+            stderr=subprocess.STDOUT,
+            cwd=home,
+            start_new_session=True,
+        )
+    watch = Watch(data, Process.of(child.pid), child, make)
+    leases.save(
+        data,
+        Lease(
+            watch.server,
+            Process.this(),
+            order["host"],
+            order["bolt"],
+            order["http"],
+            USER,
+            order["secret"],
+            order["idle"],
+        ),
+    )
+    return watch
+
+
+def _cache(place: str | None) -> tuple[Path | None, Path | None]:
+    """The start-up cache to use, or the draft of one to make."""
+    if place is None:
+        return None, None
+    final = Path(place)
+    if final.exists():
+        return final, None
+    for draft in final.parent.glob(f"{final.stem}.*"):
+        if draft.stat().st_mtime < time.time() - _DRAFT_AGE:
+            draft.unlink(missing_ok=True)
+    return None, final.with_suffix(f".{os.getpid()}")
+
+
+def watch_over(watch: Watch, patience: float) -> None:
+    """Look after the server until it ends or has been idle long enough.
+
+    `patience` is how long the first client may take to appear in the lease.
+    """
+    begun = busy = time.monotonic()
+    while watch.serving():
+        lease = leases.load(watch.data)
+        if lease is None or lease.server != watch.server or not lease.used:
+            due = time.monotonic() - begun >= patience
+        elif lease.live_clients():
+            busy, due = time.monotonic(), False
+        else:
+            # A client may have come and gone between two looks: the lease tells when.
+            due = min(time.monotonic() - busy, time.time() - lease.used) >= lease.idle
+        if (due or watch.stopping) and _stop_if_unused(watch):
+            return
+        time.sleep(PERIOD)
+    _forget(watch)
+
+
+def _stop_if_unused(watch: Watch) -> bool:
+    """Under the lock, so that no client joins a server that is about to stop."""
+    held = FileLock(watch.data / "lease.lock", timeout=0 if not watch.stopping else GRACE, mode=0o600)
+    try:
+        with held:
+            lease = leases.load(watch.data)
+            mine = lease is not None and lease.server == watch.server
+            if mine and lease is not None and lease.live_clients() and not watch.stopping:
+                leases.save(watch.data, replace(lease, clients=lease.live_clients()))
+                return False
+            if mine:
+                leases.drop(watch.data)
+            watch.end()
+            return True
+    except Timeout:
+        return False
+
+
+def _forget(watch: Watch) -> None:
+    """The server has ended by itself: its lease is no longer true."""
+    watch.end()
+    with suppress(Timeout), FileLock(watch.data / "lease.lock", timeout=GRACE, mode=0o600):
+        lease = leases.load(watch.data)
+        if lease is not None and lease.server == watch.server:
+            leases.drop(watch.data)
+
+
+def main() -> int:
+    """Read the order from standard input, answer with one line, then watch."""
+    order = json.load(sys.stdin)
+    data = Path(order["data"])
+    alone = FileLock(data / "watcher.lock", timeout=order["wait"], mode=0o600)
+    try:
+        alone.acquire()
+    except Timeout:
+        return _answer({"state": "watched"})
+    try:
+        adopted = order["adopt"]
+        watch = Watch(data, Process(**adopted)) if adopted is not None else start(data, order)
+    except (OSError, MaestroError) as error:
+        return _answer({"state": "failed", "message": str(error)})
+
+    def stop(number: int, frame: FrameType | None) -> None:
+        watch.stopping = True
+
+    signal.signal(signal.SIGTERM, stop)
+    signal.signal(signal.SIGINT, stop)
+    _answer({"state": "watching"})
+    watch_over(watch, order["patience"])
+    return 0
+
+
+def _answer(what: dict[str, str]) -> int:
+    print(json.dumps(what), flush=True)
+    # Nobody reads from here on; the client's end of the pipe may close at any time.
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    return 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())
