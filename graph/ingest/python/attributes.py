@@ -1,7 +1,7 @@
 """Attributes of receivers that only the type engine knows: reads, writes, and what they run.
 
-Reading or writing an attribute may run code: a descriptor's `__get__` and `__set__`, a class's
-`__getattr__`, `__setattr__` and `__delattr__` (Python's data model, "Customizing attribute access").
+Reading or writing an attribute may run a class's `__getattr__`, `__getattribute__` and `__setattr__`
+(Python's data model, "Customizing attribute access"); descriptors follow from the references.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from typing import NamedTuple
 from graph.ingest.python.answers import Answers, Directory
 from graph.ingest.python.dispatch import Dispatch
 from graph.ingest.python.following import OpenAttribute, Touch
-from graph.ingest.python.module import VALUE, ModuleRecord
+from graph.ingest.python.module import ModuleRecord
 from graph.ingest.python.program import Program
 from graph.ingest.python.records import CallSite, Site, Target
 from graph.schema import TIER_OF, Form, Resolver, Sort, Tier
@@ -37,7 +37,6 @@ class Attributes:
         self._dispatch = dispatch
         self._directory = directory
         self._hooks = cache(self._find_hooks)
-        self._descriptor = cache(self._find_descriptor)
 
     def finish(self, open_: Iterable[OpenAttribute], said: Mapping[str, Answers]) -> Finished:
         """What open attributes are, by the engine's types of their receivers."""
@@ -66,7 +65,6 @@ class Attributes:
         for target in found:
             if self._program.definition(target).sort in STORED:
                 done.touches.append(Touch(item.reader, target, item.written, TYPED, item.receiver.end_line))
-                runs += self._descriptor(target, "__set__" if item.written else "__get__")
         if not item.name.startswith("__"):
             if item.written:
                 runs += self._hooks(klass, "__setattr__")
@@ -80,43 +78,6 @@ class Attributes:
 
     def _find_hooks(self, klass: Target, name: str) -> tuple[Target, ...]:
         return self._dispatch.attribute(klass, name)
-
-    def _find_descriptor(self, attribute: Target, method: str) -> tuple[Target, ...]:
-        """The method of the descriptor that a class attribute is bound to, where it is one."""
-        record = self._program.records[attribute.path]
-        place = record.definitions[attribute.place].parent
-        name = self._dispatch.name(attribute)
-        found: list[Target] = []
-        for scope in record.uses.scopes:
-            if scope.place != place:
-                continue
-            for binding in scope.names.get(name, ()):
-                if binding.kind == VALUE and binding.chain.endswith("()"):
-                    callee = binding.chain.removesuffix("()")
-                    for klass in self._program.resolve(attribute.path, binding.place, callee):
-                        if self._program.definition(klass).sort is Sort.CLASS:
-                            found += self._dispatch.attribute(klass, method)
-        return tuple(found)
-
-
-def class_statements(program: Program, dispatch: Dispatch) -> Iterator[CallSite]:
-    """What defining a class runs: `__init_subclass__` of its bases, `__set_name__` is left out."""
-    for path, record in program.records.items():
-        for place, definition in enumerate(record.definitions):
-            if definition.sort is not Sort.CLASS:
-                continue
-            klass = Target(path, place)
-            for base in program.mro(klass)[1:]:
-                found = dispatch.own(base, "__init_subclass__")
-                if found:
-                    line, column = definition.mark, definition.name_column
-                    site = Site(line, column, line, column)
-                    around = Target(path, max(definition.parent, 0))
-                    inside = program.definition(around).sort in (Sort.FUNCTION, Sort.METHOD)
-                    form = Form.IMPLICIT if inside else Form.DECORATING
-                    yield CallSite(around, site, found, Tier.EXACT, form, Resolver.SCOPES)
-                    yield CallSite(klass, site, found, Tier.EXACT, Form.IMPLICIT, Resolver.SCOPES)
-                    break
 
 
 def overloads(records: Mapping[str, ModuleRecord], dispatch: Dispatch) -> Iterator[CallSite]:

@@ -23,6 +23,9 @@ SEVERAL = TIER_OF[ENGINE, "one of several targets"]
 OVERRIDE = TIER_OF[ENGINE, "override of a resolved target"]
 HANDED = TIER_OF[ENGINE, "handed over"]
 
+FEW = 2
+"""Targets of a call that still tell what it runs; one of more is a possibility like an override."""
+
 EXITS = {"__enter__": ("__exit__",), "__aenter__": ("__aexit__",)}
 WRITTEN = (Form.PLAIN, Form.CONSTRUCTOR, Form.IMPLICIT, Form.HANDED)
 """Forms of a call that is written as one; handed over: what a variable or field holds is called."""
@@ -110,7 +113,7 @@ class Merger:
                 form = Form.CONSTRUCTOR
             elif dunder:
                 form = Form.IMPLICIT
-            elif not self._says(mine, target):
+            elif not self._says(mine, target) or not self._in_sight(answer.caller, target):
                 form = Form.HANDED
             groups[form].append((target, dispatched, names[receiver] if receiver >= 0 else None))
         if not groups:
@@ -198,7 +201,9 @@ class Merger:
         by_fixture = self._by_fixture(caller, site)
         kinds: dict[tuple[Tier, bool], list[Target]] = defaultdict(list)
         for target, dispatched, receiver in found:
-            tier = SEVERAL if several else TYPED if dispatched or receiver else FUNCTION
+            tier = TYPED if dispatched or receiver else FUNCTION
+            if several:
+                tier = SEVERAL if count <= FEW else OVERRIDE
             if form is Form.HANDED:
                 tier = HANDED
             if by_fixture and (dispatched or receiver or self._dispatch.owner(target)):
@@ -228,6 +233,9 @@ class Merger:
         """Whether the call names the target, and not a variable or field that holds it."""
         if not mine or not mine[0].name:
             return True
+        forms = {call.form for call in mine if by_target and target in call.targets}
+        if forms == {Form.HANDED}:
+            return False
         name = self._name(target)
         return any(call.name == name or (by_target and self._aliased(call, target)) for call in mine)
 
@@ -235,6 +243,18 @@ class Merger:
     def _aliased(call: CallSite, target: Target) -> bool:
         """Whether an import gave the target another name here."""
         return call.tier is Tier.EXACT and target in call.targets
+
+    def _in_sight(self, caller: int, target: Target) -> bool:
+        """Whether the caller can name the target: a function inside another only gets out as a value."""
+        around = self._dispatch.function_around(target)
+        if around is None:
+            return True
+        place = caller
+        while place >= 0:
+            if Target(self._path, place) == around:
+                return True
+            place = self._record.definitions[place].parent
+        return False
 
     def _name(self, target: Target) -> str:
         return self._dispatch.name(target)

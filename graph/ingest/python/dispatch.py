@@ -61,6 +61,14 @@ class Dispatch:
             return Target(target.path, parent)
         return None
 
+    def function_around(self, target: Target) -> Target | None:
+        """The innermost function that a function is defined in; None for methods and at module level."""
+        definitions = self._records[target.path].definitions
+        parent = definitions[target.place].parent
+        if parent >= 0 and definitions[parent].sort in (Sort.FUNCTION, Sort.METHOD):
+            return Target(target.path, parent)
+        return None
+
     def attribute(self, klass: Target, name: str) -> tuple[Target, ...]:
         """What a class's attribute is, its bases' included."""
         return self._classes.attribute(klass, name)

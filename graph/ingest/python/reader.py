@@ -17,7 +17,7 @@ from filelock import FileLock
 from graph.errors import EngineError
 from graph.facts import Batch, Fact, Hyperedge, Member, Node, Provenance, Scope
 from graph.ingest.python import answers, calls, engine, fixtures, frameworks, parsing, scopes, staging, syntax
-from graph.ingest.python.attributes import Attributes, class_statements, overloads
+from graph.ingest.python.attributes import Attributes, overloads
 from graph.ingest.python.dispatch import Dispatch
 from graph.ingest.python.injection import Injection
 from graph.ingest.python.module import Fault, ModuleRecord
@@ -132,15 +132,15 @@ def _resolve(
     sites = list(_merge(program, linked.calls, said, table.parameters, directory, dispatch))
     finished = Attributes(program, dispatch, directory).finish(linked.open_attributes, said.answers)
     sites += finished.calls
-    sites += class_statements(program, dispatch)
     sites += overloads(records, dispatch)
     progress("following frameworks", 0, len(records))
-    framework = frameworks.link(program, table, sites, linked.facts)
+    found = list(scopes.references(program, finished.touches, Resolver.PYREFLY))
+    framework = frameworks.link(program, table, sites, [*linked.facts, *found])
     sites += framework.calls
     batch = Batch()
     batch.add(linked.facts)
     batch.add(framework.facts)
-    batch.add(scopes.references(program, finished.touches, Resolver.PYREFLY))
+    batch.add(found)
     batch.add(calls.edges(scope, sites, program.key, records, ids))
     batch.add(calls.unresolved(scope, sites, program.key, records, ids))
     batch.add(_diagnoses(scope, ids, records, said))
