@@ -85,7 +85,7 @@ def link(
         *wrappers.wrapper_calls(flow, sites, table.discovery.modules),
         *wrappers.kept_calls(flow, table.discovery.modules),
         *protocols.decorator_calls(flow),
-        *protocols.metaclass_calls(flow),
+        *protocols.class_calls(flow),
         *protocols.descriptor_calls(flow, references),
         *protocols.alias_calls(flow, sites),
     ]

@@ -38,22 +38,24 @@ def _made(
         yield CallSite(made, site, targets, tier, Form.WRAPPER, Resolver.FRAMEWORK)
 
 
-def metaclass_calls(flow: Flow) -> Iterator[CallSite]:
-    """A class statement runs what its metaclass defines."""
+def class_calls(flow: Flow) -> Iterator[CallSite]:
+    """A class statement runs `__init_subclass__` of the nearest base and what its metaclass defines."""
     program = flow.program
     for path, record in program.records.items():
         for klass in record.uses.classes:
-            if klass.metaclass:
-                around = max(record.definitions[klass.place].parent, 0)
-                line = record.definitions[klass.place].mark
-                for meta in program.resolve(path, around, klass.metaclass):
-                    if flow.sort(meta) is Sort.CLASS:
-                        members = flow.names.klass(meta)
-                        names = ("__new__", "__init__", "__prepare__")
-                        run = tuple(members[name] for name in names if name in members)
-                        yield from _made(
-                            flow, Target(path, klass.place), Site(line, 0, line, 0), run, DECORATOR
-                        )
+            target = Target(path, klass.place)
+            run = [
+                Target(base.path, place)
+                for base in program.mro(target)[1:]
+                if (place := flow.names.children(base.path, base.place).get("__init_subclass__")) is not None
+            ][:1]
+            around = max(record.definitions[klass.place].parent, 0)
+            for meta in program.resolve(path, around, klass.metaclass) if klass.metaclass else ():
+                if flow.sort(meta) is Sort.CLASS:
+                    members = flow.names.klass(meta)
+                    run += [members[name] for name in ("__new__", "__init__", "__prepare__") if name in members]
+            line = record.definitions[klass.place].mark
+            yield from _made(flow, target, Site(line, 0, line, 0), tuple(run), DECORATOR)
 
 
 def descriptors(flow: Flow) -> dict[Target, dict[str, Target]]:
