@@ -38,6 +38,10 @@ def _made(
         yield CallSite(made, site, targets, tier, Form.WRAPPER, Resolver.FRAMEWORK)
 
 
+_MAKING = ("__new__", "__init__", "__prepare__")
+"""What making a class runs of its metaclass."""
+
+
 def class_calls(flow: Flow) -> Iterator[CallSite]:
     """A class statement runs `__init_subclass__` of the nearest base and what its metaclass defines."""
     program = flow.program
@@ -53,7 +57,7 @@ def class_calls(flow: Flow) -> Iterator[CallSite]:
             for meta in program.resolve(path, around, klass.metaclass) if klass.metaclass else ():
                 if flow.sort(meta) is Sort.CLASS:
                     members = flow.names.klass(meta)
-                    run += [members[name] for name in ("__new__", "__init__", "__prepare__") if name in members]
+                    run += [members[name] for name in _MAKING if name in members]
             line = record.definitions[klass.place].mark
             yield from _made(flow, target, Site(line, 0, line, 0), tuple(run), DECORATOR)
 
