@@ -1,7 +1,8 @@
 """The record of one Python file: definitions, and what its code does with which names.
 
 Everything here is plain data for `msgspec.msgpack`: it is cached by the content digest of the file,
-so a record does not know its path.
+so a record does not know its path. No part of a record refers back to it, so that none need be watched
+by the garbage collector (`gc=False`), which would otherwise go through all of them again and again.
 
 A *chain* is the text of a dotted expression in postfix notation: a root name, then any of `.name`
 (attribute), `()` (result of a call), `[]` (an item or element), `@` (an instance of: what an annotation
@@ -10,8 +11,6 @@ instance of a builtin type. `Site`s are as in records.py.
 """
 
 from __future__ import annotations
-
-from typing import NamedTuple
 
 import msgspec
 
@@ -31,7 +30,7 @@ STATIC, CLASSMETHOD, PROPERTY, SETTER, DELETER, OVERLOAD, ASYNC, GENERATOR, WRAP
 """Flags of a `Function`; WRAPPED: a decorator stands on it that may change what a call returns."""
 
 
-class Use(NamedTuple):
+class Use(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """One thing that code does with the object a chain stands for."""
 
     kind: int
@@ -45,7 +44,7 @@ class Use(NamedTuple):
     the end of the whole: written over several lines, or the callee of a CALL."""
 
 
-class Block(msgspec.Struct, array_like=True):
+class Block(msgspec.Struct, array_like=True, gc=False):
     """Uses of one owner (who depends on them) seen from one scope (where names are looked up)."""
 
     owner: int
@@ -55,7 +54,7 @@ class Block(msgspec.Struct, array_like=True):
     uses: list[Use]
 
 
-class Binding(NamedTuple):
+class Binding(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """What a name may be bound to in a scope.
 
     `place` is the definition for DEFINED, the place in `Uses.imports` for IMPORTED, the scope in which
@@ -68,7 +67,7 @@ class Binding(NamedTuple):
     conditional: bool = False
 
 
-class Scope(msgspec.Struct, array_like=True):
+class Scope(msgspec.Struct, array_like=True, gc=False):
     """A namespace: module, class or function (their places in the definitions)."""
 
     place: int
@@ -80,7 +79,7 @@ class Scope(msgspec.Struct, array_like=True):
     """Names declared `global` (True) or `nonlocal` (False)."""
 
 
-class Import(NamedTuple):
+class Import(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """`import module` (name empty), `from module import name` or `*`."""
 
     scope: int
@@ -96,7 +95,7 @@ class Import(NamedTuple):
     end_column: int = 0
 
 
-class Function(msgspec.Struct, array_like=True):
+class Function(msgspec.Struct, array_like=True, gc=False):
     """What is written at a function beside its body."""
 
     place: int
@@ -109,7 +108,7 @@ class Function(msgspec.Struct, array_like=True):
     """Chains that are returned (or yielded, for a generator)."""
 
 
-class ClassRecord(msgspec.Struct, array_like=True):
+class ClassRecord(msgspec.Struct, array_like=True, gc=False):
     """What is written at a class beside its body."""
 
     place: int
@@ -117,7 +116,7 @@ class ClassRecord(msgspec.Struct, array_like=True):
     metaclass: str
 
 
-class Uses(msgspec.Struct, array_like=True):
+class Uses(msgspec.Struct, array_like=True, gc=False):
     """What the code of a file does with names."""
 
     blocks: list[Block]
@@ -131,7 +130,7 @@ class Uses(msgspec.Struct, array_like=True):
     """Modules whose `__all__` is added to it, as chains."""
 
 
-class Fault(msgspec.Struct, array_like=True):
+class Fault(msgspec.Struct, array_like=True, gc=False):
     """Why a file could not be read; `line` is 0 where no line is to blame."""
 
     code: str

@@ -22,7 +22,7 @@ class Site(NamedTuple):
     end_column: int
 
 
-class Definition(msgspec.Struct, frozen=True, array_like=True):
+class Definition(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """A symbol that a file defines. Index 0 of a record is always the module itself.
 
     `code` is a digest of the symbol's own normalised code: no comments, docstrings, formatting,

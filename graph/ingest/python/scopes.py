@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from graph.facts import Fact, Hyperedge, Member, Provenance, file_node
 from graph.ingest.python.borrowing import settled_digests
 from graph.ingest.python.following import Follower, OpenAttribute, Touch
+from graph.ingest.python.garbage import uncollected
 from graph.ingest.python.imports import import_facts
 from graph.ingest.python.inheritance import class_facts
 from graph.ingest.python.program import Program
@@ -34,6 +35,11 @@ class Linked:
 
 def link(program: Program) -> Linked:
     """Follow the names of all files; a pure function of the records."""
+    with uncollected():
+        return _link(program)
+
+
+def _link(program: Program) -> Linked:
     follower = Follower(program)
     for path, record in program.records.items():
         for block in record.uses.blocks:

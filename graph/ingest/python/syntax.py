@@ -17,6 +17,7 @@ import msgspec
 
 from graph.ingest.python import frameworks
 from graph.ingest.python.digests import EMPTY, conditions, seal
+from graph.ingest.python.garbage import uncollected
 from graph.ingest.python.module import Fault, ModuleRecord, Uses
 from graph.ingest.python.outline import Outline
 from graph.ingest.python.records import Definition
@@ -59,9 +60,10 @@ def parse(path: str, data: bytes) -> ModuleRecord:
     """Read one file; `path` only names it in messages and is not kept in the record."""
     limit = sys.getrecursionlimit()
     try:
-        tree, text = _tree(data)
-        sys.setrecursionlimit(max(limit, DEPTH))
-        return _record(tree, text)
+        with uncollected():
+            tree, text = _tree(data)
+            sys.setrecursionlimit(max(limit, DEPTH))
+            return _record(tree, text)
     except _Unreadable as error:
         return _bare(error.fault, data)
     except SyntaxError as error:
