@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import threading
 import time
 from collections.abc import Iterator
@@ -32,13 +33,18 @@ THEME = Theme(
 )
 """Colours by meaning; `NO_COLOR` and a pipe take them away."""
 
+PIPED = 120
+"""Columns of an answer that goes to a file or pipe."""
 PATIENCE = 1.0
 """Seconds after which work shows how far it is."""
 
 
 def answers() -> Console:
     """Standard output. Text is shown as it is: no markup, emoji or highlighting of names."""
-    return Console(theme=THEME, highlight=False, emoji=False, markup=False, soft_wrap=False)
+    console = Console(theme=THEME, highlight=False, emoji=False, markup=False, soft_wrap=False)
+    if not console.is_terminal and "COLUMNS" not in os.environ:
+        console.width = PIPED
+    return console
 
 
 def messages() -> Console:

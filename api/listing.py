@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from rich.console import Console
+from rich.console import Console, Group
 from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
@@ -40,21 +40,17 @@ def print_indexed(console: Console, report: Indexed) -> None:
     if not report.unchanged:
         parts.append(f"{report.created:,} new, {report.retired:,} retired")
     if report.commits_read:
-        rest = "" if report.history_complete else ", the rest comes with the next run"
-        parts.append(f"{plural(report.commits_read, 'commit')}{rest}")
-    console.print(
-        Text("  " + " · ".join((*parts, f"run {report.run}", f"{report.seconds:.1f} s")), style="quiet")
-    )
+        parts.append(plural(report.commits_read, "commit"))
+    lines = [Text(" · ".join((*parts, f"run {report.run}", f"{report.seconds:.1f} s")), style="quiet")]
     if report.coverage:
-        console.print(Text(f"  {printable(report.coverage)}", style="quiet"))
+        lines.append(Text(printable(report.coverage), style="quiet"))
     for diagnosis in report.diagnoses[:DIAGNOSES]:
-        line = f"  {printable(diagnosis.path)}: {printable(diagnosis.message)}"
-        console.print(Text(line, style="note"))
+        lines.append(Text(f"{printable(diagnosis.path)}: {printable(diagnosis.message)}", style="note"))
     if len(report.diagnoses) > DIAGNOSES:
-        more = plural(len(report.diagnoses) - DIAGNOSES, "more diagnosis").replace("diagnosises", "diagnoses")
-        console.print(Text(f"  and {more} (maestro index --json)", style="quiet"))
-    for note in report.notes:
-        console.print(Text(f"  {printable(note)}", style="note"))
+        more = len(report.diagnoses) - DIAGNOSES
+        lines.append(Text(f"and {more:,} more such files (maestro index --full --json)", style="quiet"))
+    lines += [Text(printable(each), style="note") for each in report.notes]
+    console.print(Padding(Group(*lines), (0, 0, 0, 2)))
 
 
 def print_paths(console: Console, found: Paths) -> None:
@@ -143,13 +139,17 @@ def print_status(console: Console, status: Status) -> None:
 def print_health(console: Console, health: Health) -> None:
     """What the doctor found: well, note or wrong, and what to do."""
     signs = {"well": ("✓", "good"), "note": ("·", "note"), "wrong": ("✗", "bad")}
+    grid = Table.grid(padding=(0, 2))
+    grid.add_column(no_wrap=True)
+    grid.add_column(no_wrap=True, style="heading")
+    grid.add_column(overflow="fold")
     for check in health.checks:
         sign, style = signs[check.outcome]
-        console.print(
-            Text.assemble((f"{sign} ", style), (f"{check.name:<14}", "heading"), printable(check.detail))
-        )
+        text = Text(printable(check.detail))
         if check.hint:
-            console.print(Text(f"{'':16}{printable(check.hint)}", style="quiet"))
+            text.append(f"\n{printable(check.hint)}", style="quiet")
+        grid.add_row(Text(sign, style=style), printable(check.name), text)
+    console.print(grid)
     wrong = sum(check.outcome == "wrong" for check in health.checks)
     console.print()
     verdict = "Everything is as it should be." if health.well else f"{plural(wrong, 'thing')} to put right."

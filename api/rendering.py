@@ -158,9 +158,8 @@ def _reached(impact: Impact, limit: int) -> RenderableType:
     if not impact.reached and not impact.tests:
         return _heading(word, "nothing else")
     files = len({entry.symbol.path for entry in impact.reached if entry.symbol.path})
-    counts = f"{plural(len(impact.reached), 'symbol')} in {plural(files, 'file')}" + (
-        f", {plural(len(impact.tests), 'test')}" if impact.tests else ""
-    )
+    found = [f"{plural(len(impact.reached), 'symbol')} in {plural(files, 'file')}"] if impact.reached else []
+    counts = ", ".join(found + ([plural(len(impact.tests), "test")] if impact.tests else []))
     parts: list[RenderableType] = [_heading(word, counts), Padding(_distances(impact), (0, 0, 0, 2))]
     ordered = sorted(impact.reached, key=lambda entry: entry.distance)
     rings = [(distance, list(entries)) for distance, entries in groupby(ordered, key=lambda e: e.distance)]

@@ -12,8 +12,7 @@ from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 from typing import Protocol, TypeVar
-
-from graph.store import Store
+from urllib.parse import unquote
 
 from api import documents, translation
 from api.questions import Question, Subject
@@ -30,6 +29,7 @@ from graph.progress import Progress, silent
 from graph.queries import edges, impact, nodes, paths, search
 from graph.queries.proofs import Proofs
 from graph.schema import DEFAULT_TIER, Tier
+from graph.store import Standing, Store
 from graph.workspace import Workspace
 
 T = TypeVar("T")
@@ -142,11 +142,14 @@ class Service:
             "Give this one a name of its own: maestro index PATH --name NAME.",
         )
 
+    async def standings(self) -> list[Standing]:
+        """This tenant's repositories in the store, by name, those never indexed to the end included."""
+        every = await self.store.repositories()
+        return [standing for standing in every if standing.scope.tenant == self.settings.tenant]
+
     async def repositories(self) -> list[Scope]:
         """All repositories that are indexed, by name."""
-        return [
-            scope for scope in scopes(self.workspace, self.settings.tenant) if await self.store.head(scope)
-        ]
+        return [standing.scope for standing in await self.standings() if "code" in standing.heads]
 
     async def choose(self, name: str) -> Scope:
         """The repository of a name; without one the only one there is, or the one we stand in.
@@ -343,24 +346,42 @@ class Service:
 
     async def status(self) -> documents.Status:
         """Every repository, and where everything is."""
-        repositories = [await self._repository(scope) for scope in await self.repositories()]
+        repositories = [
+            await self._repository(each) for each in await self.standings() if "code" in each.heads
+        ]
         return documents.Status(
-            server=server_of(self.settings), data=str(self.settings.data), repositories=tuple(repositories)
+            server=self.store.server, data=str(self.settings.data), repositories=tuple(repositories)
         )
 
-    async def _repository(self, scope: Scope) -> documents.Repository:
-        head = await self.store.head(scope)
-        arrays = await self.arrays(scope)
-        clone = clone_of(self.workspace, scope)
+    async def _repository(self, standing: Standing) -> documents.Repository:
+        arrays = await self.arrays(standing.scope)
+        clone = clone_of(self.workspace, standing.scope)
         return documents.Repository(
-            name=scope.repository,
-            run=head.number if head else 0,
-            commit=head.commit if head else "",
+            name=standing.scope.repository,
+            run=arrays.head,
+            commit=arrays.commit,
+            families=standing.heads,
             nodes=arrays.node_count,
             edges=arrays.edge_count,
             origin=str(clone or ""),
-            bytes=room(self.workspace.of(scope)),
+            bytes=room(self.workspace.of(standing.scope)),
         )
+
+    async def prune(self, repository: str = "", *, progress: Progress = silent) -> documents.Pruned:
+        """Remove what was retired long ago, and trees that were resolved for earlier questions."""
+        scopes = [await self.choose(repository)] if repository else await self.repositories()
+        facts = things = freed = 0
+        for number, scope in enumerate(scopes):
+            progress(f"pruning {scope.repository}", number, len(scopes))
+            pruned = await self.store.prune(scope, keep=self.settings.keep)
+            facts += sum(pruned.edges.values())
+            things += sum(pruned.nodes.values())
+            sides = self.workspace.sides(scope)
+            freed += room(sides)
+            for file in sides.glob("*.arrays"):
+                file.unlink(missing_ok=True)
+        names = ", ".join(scope.repository for scope in scopes)
+        return documents.Pruned(repository=names, removed=facts, nodes=things, bytes=freed)
 
 
 def _several(head: Incidence, asked: str, found: list[int]) -> AmbiguousError:
@@ -369,17 +390,12 @@ def _several(head: Incidence, asked: str, found: list[int]) -> AmbiguousError:
     return AmbiguousError(f"{asked!r} means {len(found)} symbols.", "Name one, or FILE:LINE.", labels)
 
 
-def server_of(settings: Settings) -> str:
-    """Where the hypergraph is kept, in words."""
-    return f"Neo4j at {settings.neo4j_uri}" if settings.neo4j_uri else "the embedded server"
-
-
-def scopes(workspace: Workspace, tenant: str) -> list[Scope]:
+def folders(workspace: Workspace, tenant: str) -> list[Scope]:
     """Repositories that have a folder here, by name."""
     folder = workspace.of(Scope(tenant, "x")).parent
     if not folder.is_dir():
         return []
-    return [Scope(tenant, entry.name) for entry in sorted(folder.iterdir()) if entry.is_dir()]
+    return [Scope(tenant, unquote(entry.name)) for entry in sorted(folder.iterdir()) if entry.is_dir()]
 
 
 def clone_of(workspace: Workspace, scope: Scope) -> Path | None:

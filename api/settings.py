@@ -95,7 +95,7 @@ def _setting(parse: Callable[[str], T], default: T, shown: str, sentence: str, s
 class Settings:
     """Everything that can be set; a field `x_y` is read from `MAESTRO_X_Y`. See docs/settings.md."""
 
-    data: Path = _setting(
+    data: Path = _setting(  # noqa: RUF009 - a path does not change
         _folder,
         DATA,
         "the user's data folder",

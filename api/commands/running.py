@@ -90,6 +90,7 @@ def _single(error: BaseException) -> BaseException:
 def tell(error: MaestroError, json: bool) -> None:
     """Say an error: as a document on standard output, or in words on standard error."""
     candidates = error.candidates if isinstance(error, AmbiguousError) else ()
+    listed = () if candidates and candidates[0] in error.message else candidates
     if json:
         typer.echo(
             documents.encode(
@@ -105,9 +106,9 @@ def tell(error: MaestroError, json: bool) -> None:
         return
     console = messages()
     console.print(Text.assemble(("Error: ", "bad"), printable(error.message)))
-    for candidate in candidates[:10]:
+    for candidate in listed[:10]:
         console.print(Text(f"  {printable(candidate)}"))
-    if len(candidates) > 10:
-        console.print(Text(f"  and {len(candidates) - 10} more", style="quiet"))
+    if len(listed) > 10:
+        console.print(Text(f"  and {len(listed) - 10} more", style="quiet"))
     if error.hint:
         console.print(Text(printable(error.hint), style="quiet"))
