@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from graph.facts import Hyperedge, Member, Props, Provenance, Scope
 from graph.ingest.python.answers import Answer, Answers, Directory
 from graph.ingest.python.dispatch import Dispatch
-from graph.ingest.python.module import ModuleRecord
+from graph.ingest.python.module import CALL, ModuleRecord
 from graph.ingest.python.records import CallSite, Site, Target
 from graph.schema import TIER_OF, EdgeKind, Form, NodeKind, Resolver, Sort, Tier
 
@@ -61,6 +61,12 @@ class Merger:
         self._directory = directory
         self._dispatch = dispatch
         self._by_fixture = by_fixture
+        self._own_fields = {
+            Site(use.line, use.column, use.end_line, use.end_column)
+            for block in record.uses.blocks
+            for use in block.uses
+            if use.kind == CALL and use.chain.startswith("self.") and "(" not in use.chain
+        }
 
     def merge(self, answers: Answers, own: Sequence[CallSite]) -> Iterator[CallSite]:
         """The file's call sites, without those known to lead outside the repository."""
@@ -138,7 +144,7 @@ class Merger:
             return call
         if call.tier is not Tier.EXACT and not self._says([call], call.targets[0], by_target=False):
             call = call._replace(form=Form.HANDED)
-        if asked and call.tier is Tier.TYPED:
+        if asked and call.tier is Tier.TYPED and not (len(call.targets) == 1 and call.site in self._own_fields):
             call = call._replace(tier=OVERRIDE)
         return call
 
