@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 from graph.ingest.python.records import CallSite, Target
 from graph.ingest.python.tests import Names
 from graph.ingest.python.traits import Call, Decoration, FrameworkRecord, Function, Value
-from graph.schema import Sort
+from graph.schema import DEFAULT_TIER, Sort
 
 if TYPE_CHECKING:
     from graph.ingest.python.program import Program
@@ -94,7 +94,7 @@ class Flow:
         }
         self.resolved: dict[tuple[str, int, int, int, int], tuple[Target, ...]] = {}
         for site in sites:
-            if site.targets:
+            if site.targets and site.tier.rank <= DEFAULT_TIER.rank:
                 key = (site.caller.path, *site.site)
                 known = self.resolved.get(key)
                 self.resolved[key] = site.targets if known is None else (*known, *site.targets)
@@ -159,6 +159,9 @@ class Flow:
             span = (decoration.line, decoration.column, decoration.end_line, decoration.end_column)
             direct = self.resolved.get((path, *span))
             around = self.program.records[path].definitions[decoration.place].parent
+            if direct is None and "." in decoration.value:
+                named = self.program.resolve(path, max(around, 0), decoration.value)
+                direct = tuple(target for target in named if self.sort(target) not in _STORED)
             found = frozenset(direct) if direct else self.values(path, max(around, 0), decoration.value)
         else:
             factories = self.targets(path, self.files[path].calls[decoration.value])

@@ -319,7 +319,7 @@ def _has_constructor(name: str) -> bool:
         "BaseModel",
     ):
         return True
-    found = getattr(builtins, last, None) if "." not in name else None
+    found = getattr(builtins, last, None) if name in (last, f"builtins.{last}") else None
     return isinstance(found, type) and last not in _PLAIN
 
 
