@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
-import builtins
-import io
-import logging
-import re
-import threading
 from collections import defaultdict
 from collections.abc import Iterator
 from typing import NamedTuple
 
 from graph.ingest.python.chains import last, steps
+from graph.ingest.python.commonplace import COMMON, MUTATORS, methods_by_name
 from graph.ingest.python.module import (
     CALL,
     DECORATOR,
@@ -38,71 +34,6 @@ SHARED_NAME = TIER_OF[Resolver.SCOPES, "one of several definitions of that name"
 
 FEW = 5
 """Definitions that share a name, up to which a call on an unknown receiver is tied to all of them."""
-
-MUTATORS = frozenset(
-    [
-        "append",
-        "appendleft",
-        "extend",
-        "extendleft",
-        "insert",
-        "add",
-        "update",
-        "setdefault",
-        "pop",
-        "popleft",
-        "popitem",
-        "remove",
-        "discard",
-        "clear",
-        "sort",
-        "reverse",
-        "rotate",
-        "__setitem__",
-        "__delitem__",
-    ]
-)
-"""Methods of the builtin containers that change what they are called on."""
-
-
-def _common() -> frozenset[str]:
-    kinds: tuple[object, ...] = (
-        str,
-        bytes,
-        bytearray,
-        int,
-        float,
-        complex,
-        list,
-        tuple,
-        dict,
-        set,
-        frozenset,
-        range,
-        memoryview,
-        slice,
-        BaseException,
-        io.TextIOWrapper,
-        io.BytesIO,
-        io.StringIO,
-        logging.Logger,
-        re.compile(""),
-        re.match("", ""),
-        threading.Thread,
-        threading.Event(),
-        threading.Lock(),
-        property,
-        classmethod,
-        (letter for letter in ""),
-    )
-    names = {name for kind in kinds for name in dir(kind)}
-    return frozenset(
-        names | set(dir(builtins)) | set(MUTATORS) | {"connect", "send", "execute", "submit", "result"}
-    )
-
-
-COMMON = _common()
-"""Names that mostly belong to builtin types: no call is tied by such a name alone."""
 
 
 class OpenAttribute(NamedTuple):
@@ -143,7 +74,7 @@ class Follower:
         self.touches: list[Touch] = []
         self.decorators: dict[Target, list[tuple[Target, Tier]]] = defaultdict(list)
         self.open: list[OpenAttribute] = []
-        self._methods = _methods(program)
+        self._methods = methods_by_name(program)
         self._path = ""
         self._scope = 0
         self._owner = Target("", 0)
@@ -435,15 +366,3 @@ class Follower:
 
 
 _IMPLICIT = ("__enter__", "__exit__", "__aenter__", "__aexit__")
-
-
-def _methods(program: Program) -> dict[str, tuple[Target, ...]]:
-    """Methods by name, dunders left out."""
-    found: dict[str, list[Target]] = defaultdict(list)
-    for path, record in program.records.items():
-        for place, definition in enumerate(record.definitions):
-            if definition.sort is Sort.METHOD:
-                name = definition.qualname.rpartition(".")[2]
-                if not name.startswith("__"):
-                    found[name].append(Target(path, place))
-    return {name: tuple(targets) for name, targets in found.items()}

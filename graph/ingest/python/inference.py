@@ -1,7 +1,6 @@
 """What expressions may stand for: chains followed through attributes, calls, classes and simple types.
 
-Attribute look-up goes through the C3 linearisation (Barrett et al., A Monotonic Superclass Linearization for
-Dylan, OOPSLA 1996), with depth-first order where bases contradict each other.
+Flow-insensitive, and no further than what is written: constructors, annotations, defaults, return statements.
 """
 
 from __future__ import annotations
@@ -10,7 +9,8 @@ import builtins
 from collections.abc import Mapping
 
 from graph.ingest.python.chains import steps
-from graph.ingest.python.lookup import BUILTINS, Lookup
+from graph.ingest.python.classes import Classes
+from graph.ingest.python.lookup import BUILTINS
 from graph.ingest.python.module import CLASSMETHOD, DEFINED, GENERATOR, PROPERTY, VALUE, ModuleRecord
 from graph.ingest.python.records import Target
 from graph.ingest.python.roots import Roots
@@ -26,7 +26,6 @@ from graph.ingest.python.values import (
     Value,
     Values,
     doubt,
-    merge,
     narrow,
 )
 from graph.schema import Sort
@@ -43,29 +42,16 @@ _OPAQUE_CALLS = (
     "weakref.",
 )
 """Functions outside that hand back what they were handed: their results may be ours."""
-_PLAIN_BASES = frozenset(
-    (
-        "builtins.object",
-        "object",
-        "typing.Generic",
-        "typing.Protocol",
-        "abc.ABC",
-        "typing_extensions.Protocol",
-    )
-)
 _OBJECT = frozenset(dir(object)) | {"__name__", "__qualname__", "__module__", "__dict__", "__bases__", "mro"}
 
 
-class Evaluator(Lookup):
+class Evaluator(Classes):
     """Follows chains over all files of a program; every answer is remembered."""
 
     def __init__(self, records: Mapping[str, ModuleRecord], roots: Roots) -> None:
         super().__init__(records, roots)
         self._chains: dict[tuple[str, int, str], Values | None] = {}
         self._types: dict[Target, Values | None] = {}
-        self._mro: dict[Target, tuple[Target, ...] | None] = {}
-        self._outside: dict[Target, tuple[str, ...]] = {}
-        self._bases: dict[Target, tuple[Target, ...]] = {}
         self._returning: set[Target] = set()
         self._depth = 0
 
@@ -375,59 +361,3 @@ class Evaluator(Lookup):
         if function.flags & GENERATOR:
             return (Value(BUILTIN, "generator", sure=False, elements=doubt(narrow(values))),)
         return doubt(narrow(values))
-
-    # Classes
-
-    def bases(self, klass: Target) -> tuple[Target, ...]:
-        """Direct bases inside the program, in order."""
-        if klass not in self._bases:
-            self._read_bases(klass)
-        return self._bases[klass]
-
-    def _read_bases(self, klass: Target) -> None:
-        file = self.files[klass.path]
-        record = file.classes.get(klass.place)
-        inside: list[Target] = []
-        outside: list[str] = []
-        parent = file.record.definitions[klass.place].parent
-        for chain in record.bases if record is not None else ():
-            values = self.types_of(self.chain(klass.path, parent, chain))
-            found = False
-            for value in values:
-                if value.kind == OBJECT and value.place in self.files[value.path].classes:
-                    if value.target != klass and value.target not in inside:
-                        inside.append(value.target)
-                    found = True
-                elif value.kind == EXTERNAL:
-                    outside.append(value.path)
-                    found = True
-            if not found:
-                outside.append(chain)
-        self._bases[klass] = tuple(inside)
-        self._outside[klass] = tuple(outside)
-
-    def mro(self, klass: Target) -> tuple[Target, ...]:
-        """A class and its bases inside the program, in the order of attribute look-up."""
-        known = self._mro.get(klass, ())
-        if known:
-            return known
-        if known is None:
-            return (klass,)
-        self._mro[klass] = None
-        bases = self.bases(klass)
-        lines = [list(self.mro(base)) for base in bases]
-        merged = merge([*lines, list(bases)])
-        if merged is None:
-            merged = list(dict.fromkeys(item for line in lines for item in line))
-        found = (klass, *(item for item in merged if item != klass))
-        self._mro[klass] = found
-        return found
-
-    def outside(self, klass: Target) -> tuple[str, ...]:
-        """Dotted names of the bases outside the program, of a class and of its bases."""
-        return tuple(
-            name
-            for base in self.mro(klass)
-            for name in (self.bases(base), self._outside[base])[1]
-            if name not in _PLAIN_BASES
-        )

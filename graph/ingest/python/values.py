@@ -80,19 +80,3 @@ def narrow(values: Iterable[Value]) -> Values:
 def doubt(values: Values) -> Values:
     """The same values, inferred instead of named."""
     return tuple(value._replace(sure=False) if value.sure else value for value in values)
-
-
-def merge(lines: list[list[Target]]) -> list[Target] | None:
-    """C3: bases before theirs, in the order given; None where the orders contradict each other."""
-    found: list[Target] = []
-    lines = [line for line in lines if line]
-    while lines:
-        for line in lines:
-            head = line[0]
-            if not any(head in other[1:] for other in lines):
-                break
-        else:
-            return None
-        found.append(head)
-        lines = [rest for rest in ([item for item in line if item != head] for line in lines) if rest]
-    return found

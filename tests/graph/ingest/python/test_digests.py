@@ -64,7 +64,11 @@ SEEN = {
     ),
     "bases": ("class A(B): pass\n", "class A(C): pass\n", {"A"}),
     "metaclass": ("class A(B): pass\n", "class A(B, metaclass=M): pass\n", {"A"}),
-    "field": ("@dataclass\nclass A:\n    x: int = 1\n", "@dataclass\nclass A:\n    x: str = 1\n", {"A", "A.x"}),
+    "field": (
+        "@dataclass\nclass A:\n    x: int = 1\n",
+        "@dataclass\nclass A:\n    x: str = 1\n",
+        {"A", "A.x"},
+    ),
     "annotations that a framework may read": (
         "@app.get\ndef f(a: int): pass\n",
         "@app.get\ndef f(a: str): pass\n",
@@ -82,7 +86,11 @@ SEEN = {
         {"X", "f"},
     ),
     "loop": ("for i in a: f(i)\n", "for i in b: f(i)\n", {"<module>", "i"}),
-    "script": ("if __name__ == '__main__':\n    f(1)\n", "if __name__ == '__main__':\n    f(2)\n", {"<module>"}),
+    "script": (
+        "if __name__ == '__main__':\n    f(1)\n",
+        "if __name__ == '__main__':\n    f(2)\n",
+        {"<module>"},
+    ),
     "import": ("import a\nX = 1\n", "import b\nX = 1\n", {"<module>"}),
     "constant's type": ("X = 1\n", "X = True\n", {"X"}),
     "string and bytes": ("X = 'a'\n", "X = b'a'\n", {"X"}),
@@ -133,7 +141,10 @@ def test_rewriting_the_same_tree_changes_no_digest(text):
     again = ast.unparse(ast.parse(text))
     assume(ast.dump(ast.parse(again)) == ast.dump(ast.parse(text)))
     assert digests(text) == digests(again)
-    commented = "".join(f"# note\n\n{line}\n" if not line.startswith(" ") else line + "  # note\n" for line in text.splitlines())
+    commented = "".join(
+        f"# note\n\n{line}\n" if not line.startswith(" ") else line + "  # note\n"
+        for line in text.splitlines()
+    )
     assume(_same(commented, text))
     assert digests(commented) == digests(text)
 

@@ -8,10 +8,10 @@ from hypothesis import strategies as st
 
 from graph.facts import Scope
 from graph.ingest.python import syntax
+from graph.ingest.python.classes import merge
 from graph.ingest.python.program import Program
 from graph.ingest.python.records import Target
 from graph.ingest.python.roots import Roots
-from graph.ingest.python.values import merge
 
 
 def program(files: dict[str, str]) -> Program:
@@ -31,7 +31,11 @@ LAYOUTS = {
     "namespace under src": ("src/company/tool/mod.py", "company.tool.mod", []),
     "directory without init inside a package": ("pkg/data/mod.py", "pkg.data.mod", ["pkg/__init__.py"]),
     "tests without init": ("tests/unit/test_a.py", "tests.unit.test_a", []),
-    "tests with init": ("tests/unit/test_a.py", "tests.unit.test_a", ["tests/__init__.py", "tests/unit/__init__.py"]),
+    "tests with init": (
+        "tests/unit/test_a.py",
+        "tests.unit.test_a",
+        ["tests/__init__.py", "tests/unit/__init__.py"],
+    ),
     "script": ("setup.py", "setup", []),
     "directory that is no identifier": ("my-tool/run.py", "run", []),
     "monorepo": ("services/api/app/main.py", "app.main", ["services/api/app/__init__.py"]),
@@ -77,7 +81,11 @@ def test_a_folder_is_no_library_of_its_name():
 
 def test_conftest_and_neighbours_of_a_test_are_importable_by_their_bare_names():
     held = program(
-        {"tests/conftest.py": "def help(): pass\n", "tests/test_a.py": "from conftest import help\nimport test_b\n", "tests/test_b.py": ""}
+        {
+            "tests/conftest.py": "def help(): pass\n",
+            "tests/test_a.py": "from conftest import help\nimport test_b\n",
+            "tests/test_b.py": "",
+        }
     )
     assert held.resolve("tests/test_a.py", 0, "help") == (Target("tests/conftest.py", 1),)
     assert held.resolve("tests/test_a.py", 0, "test_b") == (Target("tests/test_b.py", 0),)
@@ -120,7 +128,12 @@ def test_classes_tell_bases_order_and_attributes():
 
 def test_bases_that_contradict_or_circle_still_have_an_order():
     held = program(
-        {"m.py": "class X(Y): pass\nclass Y(X): pass\nclass A: pass\nclass B(A): pass\nclass C(A, B): pass\nclass S(S): pass\n"}
+        {
+            "m.py": (
+                "class X(Y): pass\nclass Y(X): pass\nclass A: pass\nclass B(A): pass\n"
+                "class C(A, B): pass\nclass S(S): pass\n"
+            )
+        }
     )
     assert len(held.mro(held.lookup("m.C")[0])) == 3
     assert held.mro(held.lookup("m.X")[0])[0] == held.lookup("m.X")[0]
@@ -129,7 +142,10 @@ def test_bases_that_contradict_or_circle_still_have_an_order():
 
 def test_functions_that_return_each_other_end():
     text = "".join(f"def f{n}(): return f{(n + 1) % 60}()\n" for n in range(60))
-    text += "class A:\n    @property\n    def p(self): return self.p.p\n    def m(self): return self.m().m()\ndef g(): A().p.q(); A().m().m(); f0().x()\n"
+    text += (
+        "class A:\n    @property\n    def p(self): return self.p.p\n    def m(self): return self.m().m()\n"
+    )
+    text += "def g(): A().p.q(); A().m().m(); f0().x()\n"
     held = program({"m.py": text})
     assert held.values("m.py", held.lookup("m.g")[0].place, "f0()") == ()
 
@@ -145,7 +161,9 @@ def test_c3_keeps_every_order_or_refuses(lines):
             assert places == sorted(places)
 
 
-@given(st.lists(st.text("ab_/", min_size=1, max_size=8).map(lambda text: text.strip("/") + ".py"), max_size=8))
+@given(
+    st.lists(st.text("ab_/", min_size=1, max_size=8).map(lambda text: text.strip("/") + ".py"), max_size=8)
+)
 def test_every_path_has_a_name(paths):
     usable = [path for path in dict.fromkeys(paths) if path != ".py" and "//" not in path]
     roots = Roots(usable)

@@ -50,11 +50,17 @@ class Linking:
                 mode = dict(fact.props).get("mode", "")
                 tier = fact.tier.value if fact.tier is not None else ""
                 for member in rest:
-                    found.add(f"{self.short(first.key)} {mode}{'>' if mode else ''}{self.short(member.key)} {tier}")
+                    found.add(
+                        f"{self.short(first.key)} {mode}{'>' if mode else ''}{self.short(member.key)} {tier}"
+                    )
         return found
 
     def references(self, owner: str) -> set[str]:
-        return {text.removeprefix(owner + " ") for text in self.edges(EdgeKind.REFERENCES) if text.startswith(owner + " ")}
+        return {
+            text.removeprefix(owner + " ")
+            for text in self.edges(EdgeKind.REFERENCES)
+            if text.startswith(owner + " ")
+        }
 
 
 def test_calls_follow_imports_reexports_and_star_imports():
@@ -83,13 +89,17 @@ def test_calls_follow_imports_reexports_and_star_imports():
         "plain exact pkg.more:shown",
         "plain exact pkg.more:_listed",
     }
-    unfollowed = {site.name: (site.external, site.reason) for site in linking.sites("use:f") if not site.targets}
+    unfollowed = {
+        site.name: (site.external, site.reason) for site in linking.sites("use:f") if not site.targets
+    }
     assert unfollowed["len"] == (True, "")
     assert unfollowed["other"][0] is False and unfollowed["other"][1]
 
 
 def test_imports_in_circles_end():
-    linking = Linking(a="from b import *\nfrom b import x\ndef f(): x(); y()\n", b="from a import *\nfrom a import x\n")
+    linking = Linking(
+        a="from b import *\nfrom b import x\ndef f(): x(); y()\n", b="from a import *\nfrom a import x\n"
+    )
     assert linking.calls("a:f") == set()
 
 
@@ -131,8 +141,16 @@ def test_methods_are_found_through_self_annotations_and_constructors():
     assert linking.calls("m:annotated") == {"plain typed m:Child.run"}
     assert linking.calls("m:made") == {"constructor exact m:Child", "plain typed m:Child.run"}
     assert linking.calls("m:result") == {"plain exact m:factory", "plain typed m:Child.run"}
-    assert linking.calls("m:named") >= {"plain exact m:Base.plain", "plain exact m:Base.make", "plain typed m:Base.run"}
-    virtual = {site.name: site.virtual for name in ("m:Child.both", "m:Child.run", "m:named") for site in linking.sites(name)}
+    assert linking.calls("m:named") >= {
+        "plain exact m:Base.plain",
+        "plain exact m:Base.make",
+        "plain typed m:Base.run",
+    }
+    virtual = {
+        site.name: site.virtual
+        for name in ("m:Child.both", "m:Child.run", "m:named")
+        for site in linking.sites(name)
+    }
     assert virtual["run"] and not virtual["make"] and not virtual["super"]
     assert [site.virtual for site in linking.sites("m:Child.run") if site.name == "run"] == [False]
 
@@ -235,7 +253,15 @@ def test_what_runs_at_import_belongs_to_what_it_binds():
 
 def test_reads_and_writes_of_constants_and_attributes():
     linking = Linking(
-        config="LIMIT = 1\nTABLE = {}\nNAMES = []\nclass Settings:\n    debug = False\n    def __init__(self): self.level = 1\nsettings = Settings()\n",
+        config="""
+            LIMIT = 1
+            TABLE = {}
+            NAMES = []
+            class Settings:
+                debug = False
+                def __init__(self): self.level = 1
+            settings = Settings()
+            """,
         use="""
             import config
             from config import LIMIT, TABLE, NAMES, settings
@@ -275,7 +301,10 @@ def test_reads_and_writes_of_constants_and_attributes():
         "read>config:Settings.level typed",
     }
     assert "write>config:Settings.level typed" in linking.references("use:set_level")
-    assert linking.references("use:Own.__init__") == {"write>use:Own.level typed", "write>config:Settings.level typed"}
+    assert linking.references("use:Own.__init__") == {
+        "write>use:Own.level typed",
+        "write>config:Settings.level typed",
+    }
     assert linking.references("use:Own.show") == {"read>use:Own.level typed"}
     assert linking.references("use:counted") == {"read>use:local exact", "write>use:local exact"}
     assert linking.references("use:unrelated") == set()
@@ -351,7 +380,11 @@ def test_overrides_name_the_nearest_base():
                 def __private(self): pass
             """
     )
-    assert linking.edges(EdgeKind.OVERRIDES) == {"m:B.f m:A.f exact", "m:C.f m:B.f exact", "m:C.g m:A.g exact"}
+    assert linking.edges(EdgeKind.OVERRIDES) == {
+        "m:B.f m:A.f exact",
+        "m:C.f m:B.f exact",
+        "m:C.g m:A.g exact",
+    }
 
 
 def test_open_attributes_name_the_receiver():

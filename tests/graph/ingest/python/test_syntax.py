@@ -21,9 +21,7 @@ def read(text: str) -> syntax.ModuleRecord:
 
 
 def named(record: syntax.ModuleRecord) -> dict[str, Definition]:
-    return {
-        item.qualname + (f"#{item.ordinal}" if item.ordinal else ""): item for item in record.definitions
-    }
+    return {item.qualname + (f"#{item.ordinal}" if item.ordinal else ""): item for item in record.definitions}
 
 
 def test_every_sort_of_symbol_is_found_with_its_place():
@@ -166,7 +164,10 @@ def test_what_is_unusual_but_right_is_read(name):
 
 
 def test_a_file_that_changes_but_does_not_parse_changes_its_digest():
-    assert syntax.parse("a.py", b"def (").definitions[0].code != syntax.parse("a.py", b"def ((").definitions[0].code
+    assert (
+        syntax.parse("a.py", b"def (").definitions[0].code
+        != syntax.parse("a.py", b"def ((").definitions[0].code
+    )
 
 
 @given(st.binary(max_size=200))
@@ -177,8 +178,55 @@ def test_no_bytes_raise(data):
 
 
 _WORDS = st.sampled_from(
-    "x y self. f( ) [ ] { } : = := , . ; \n def class lambda for in if else import from as with try except"
-    " return yield await async global nonlocal del * ** @ 1 'a' # \\ match case _ \t".split(" ")
+    [
+        "x",
+        "y",
+        "self.",
+        "f(",
+        ")",
+        "[",
+        "]",
+        "{",
+        "}",
+        ":",
+        "=",
+        ":=",
+        ",",
+        ".",
+        ";",
+        "\n",
+        "def",
+        "class",
+        "lambda",
+        "for",
+        "in",
+        "if",
+        "else",
+        "import",
+        "from",
+        "as",
+        "with",
+        "try",
+        "except",
+        "return",
+        "yield",
+        "await",
+        "async",
+        "global",
+        "nonlocal",
+        "del",
+        "*",
+        "**",
+        "@",
+        "1",
+        "'a'",
+        "#",
+        "\\",
+        "match",
+        "case",
+        "_",
+        "\t",
+    ]
 )
 
 

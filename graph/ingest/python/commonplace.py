@@ -1,0 +1,91 @@
+"""What a method's name alone says: whose it may be, and whether it is too common to say anything."""
+
+from __future__ import annotations
+
+import builtins
+import io
+import logging
+import re
+import threading
+from collections import defaultdict
+
+from graph.ingest.python.program import Program
+from graph.ingest.python.records import Target
+from graph.schema import Sort
+
+MUTATORS = frozenset(
+    [
+        "append",
+        "appendleft",
+        "extend",
+        "extendleft",
+        "insert",
+        "add",
+        "update",
+        "setdefault",
+        "pop",
+        "popleft",
+        "popitem",
+        "remove",
+        "discard",
+        "clear",
+        "sort",
+        "reverse",
+        "rotate",
+        "__setitem__",
+        "__delitem__",
+    ]
+)
+"""Methods of the builtin containers that change what they are called on."""
+
+
+def _common() -> frozenset[str]:
+    kinds: tuple[object, ...] = (
+        str,
+        bytes,
+        bytearray,
+        int,
+        float,
+        complex,
+        list,
+        tuple,
+        dict,
+        set,
+        frozenset,
+        range,
+        memoryview,
+        slice,
+        BaseException,
+        io.TextIOWrapper,
+        io.BytesIO,
+        io.StringIO,
+        logging.Logger,
+        re.compile(""),
+        re.match("", ""),
+        threading.Thread,
+        threading.Event(),
+        threading.Lock(),
+        property,
+        classmethod,
+        (letter for letter in ""),
+    )
+    names = {name for kind in kinds for name in dir(kind)}
+    return frozenset(
+        names | set(dir(builtins)) | set(MUTATORS) | {"connect", "send", "execute", "submit", "result"}
+    )
+
+
+COMMON = _common()
+"""Names that mostly belong to builtin types: no call is tied by such a name alone."""
+
+
+def methods_by_name(program: Program) -> dict[str, tuple[Target, ...]]:
+    """Methods by name, dunders left out."""
+    found: dict[str, list[Target]] = defaultdict(list)
+    for path, record in program.records.items():
+        for place, definition in enumerate(record.definitions):
+            if definition.sort is Sort.METHOD:
+                name = definition.qualname.rpartition(".")[2]
+                if not name.startswith("__"):
+                    found[name].append(Target(path, place))
+    return {name: tuple(targets) for name, targets in found.items()}
