@@ -67,7 +67,12 @@ def test_calls_follow_imports_reexports_and_star_imports():
     linking = Linking(
         pkg____init__="from .impl import make as build\nfrom .more import *\n",
         pkg__impl="def make(): pass\ndef hidden(): pass\n",
-        pkg__more="__all__ = ['shown', '_listed']\ndef shown(): pass\ndef _listed(): pass\ndef other(): pass\n",
+        pkg__more="""
+            __all__ = ["shown", "_listed"]
+            def shown(): pass
+            def _listed(): pass
+            def other(): pass
+            """,
         use="""
             import pkg
             import pkg.impl as implementation
