@@ -11,10 +11,11 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
+from graph.ingest.python.callables import FUNCTIONS, STORED, Callables, arguments, has_parameter
 from graph.ingest.python.records import CallSite, Target
 from graph.ingest.python.tests import Names
-from graph.ingest.python.traits import Call, Decoration, FrameworkRecord, Function, Value
-from graph.schema import DEFAULT_TIER, Sort
+from graph.ingest.python.traits import Call, Decoration, Function, Value
+from graph.schema import Sort
 
 if TYPE_CHECKING:
     from graph.ingest.python.program import Program
@@ -24,8 +25,6 @@ MANY = 8
 
 LIMIT = 2_000
 """Places that one question may visit; what lies beyond is not found."""
-
-FUNCTIONS = frozenset({Sort.FUNCTION, Sort.METHOD})
 
 
 class Place(NamedTuple):
@@ -53,28 +52,7 @@ _NOTHING: Found = (frozenset(), ())
 _EMPTY = Summary(frozenset(), frozenset(), ())
 
 
-class _File:
-    """One file's record, by what is asked for."""
-
-    def __init__(self, record: FrameworkRecord) -> None:
-        self.calls = record.calls
-        self.calls_in: dict[int, list[Call]] = defaultdict(list)
-        for call in record.calls:
-            self.calls_in[call.place].append(call)
-        self.functions = {function.place: function for function in record.functions}
-        self.binds: dict[tuple[int, str], list[Value]] = defaultdict(list)
-        self.local: dict[int, set[str]] = defaultdict(set)
-        for bind in record.binds:
-            name = bind.slot.lstrip("+*")
-            self.binds[bind.place, name].append(bind.value)
-            if "." not in name and bind.slot[0] != "+":
-                self.local[bind.place].add(name)
-        self.returns: dict[int, list[Value]] = defaultdict(list)
-        for given in record.returns:
-            self.returns[given.place].append(given.value)
-
-
-class Flow:
+class Flow(Callables):
     """Answers what a callable value of a program may be.
 
     Parameters
@@ -85,25 +63,11 @@ class Flow:
     """
 
     def __init__(self, program: Program, names: Names, sites: Iterable[CallSite]) -> None:
-        self.program = program
-        self.names = names
-        self.files = {
-            path: _File(record.frameworks)
-            for path, record in program.records.items()
-            if record.frameworks is not None
-        }
-        self.resolved: dict[tuple[str, int, int, int, int], tuple[Target, ...]] = {}
-        for site in sites:
-            if site.targets and site.tier.rank <= DEFAULT_TIER.rank:
-                key = (site.caller.path, *site.site)
-                known = self.resolved.get(key)
-                self.resolved[key] = site.targets if known is None else (*known, *site.targets)
+        super().__init__(program, names, sites)
         self._sources: dict[Place, Found] = {}
         self._summaries: dict[Target, Summary] = {}
         self._answers: dict[Place, frozenset[Target]] = {}
         self._results: dict[Target, frozenset[Target]] = {}
-        self._within: dict[Target, frozenset[int]] = {}
-        self._subclasses: dict[Target, list[Target]] | None = None
         self._stores: dict[str, list[tuple[str, int, str, Value]]] = defaultdict(list)
         self.tables: set[tuple[str, int, str]] = set()
         """Names of module level that hold containers: path, 0, name."""
@@ -161,7 +125,7 @@ class Flow:
             around = self.program.records[path].definitions[decoration.place].parent
             if direct is None and "." in decoration.value:
                 named = self.program.resolve(path, max(around, 0), decoration.value)
-                direct = tuple(target for target in named if self.sort(target) not in _STORED)
+                direct = tuple(target for target in named if self.sort(target) not in STORED)
             found = frozenset(direct) if direct else self.values(path, max(around, 0), decoration.value)
         else:
             factories = self.targets(path, self.files[path].calls[decoration.value])
@@ -181,98 +145,6 @@ class Flow:
 
     def _made_in(self, target: Target, function: Target) -> bool:
         return target.path == function.path and target.place in self.within(function) and target != function
-
-    # Small questions
-
-    def sort(self, target: Target) -> Sort:
-        """What a target is."""
-        return self.program.records[target.path].definitions[target.place].sort
-
-    def targets(self, path: str, call: Call) -> tuple[Target, ...]:
-        """What a call runs, as the resolvers said."""
-        return self.resolved.get((path, call.line, call.column, call.end_line, call.end_column), ())
-
-    def entry(self, target: Target) -> Target:
-        """What runs when a target is called: a class's `__init__`, else itself."""
-        if self.sort(target) is Sort.CLASS:
-            return self.names.klass(target).get("__init__", target)
-        return target
-
-    def parent(self, target: Target) -> int:
-        """Place of the definition around."""
-        return self.program.records[target.path].definitions[target.place].parent
-
-    def scope_of(self, path: str, place: int, name: str) -> int:
-        """The scope that a bare name belongs to, as seen from a definition; 0 for the module."""
-        file, definitions, start = self.files[path], self.program.records[path].definitions, place
-        while place > 0:
-            function = file.functions.get(place)
-            if function is not None:
-                if name in file.local.get(place, ()) or _has(function, name):
-                    return place
-                if self.names.every(path, place, name):
-                    return place
-            elif place == start and name in file.local.get(place, ()):
-                return place
-            place = definitions[place].parent
-        return 0
-
-    def owner(self, path: str, place: int, name: str) -> Target | None:
-        """The class that `self` (or `cls`) stands for where `name` is a method's first parameter."""
-        scope = self.scope_of(path, place, name)
-        function = self.files[path].functions.get(scope)
-        if function is None or not function.positional or function.positional[0] != name:
-            return None
-        around = self.parent(Target(path, scope))
-        if around > 0 and self.sort(Target(path, around)) is Sort.CLASS:
-            return Target(path, around)
-        return None
-
-    def within(self, function: Target) -> frozenset[int]:
-        """Places of a function and of the functions inside it."""
-        known = self._within.get(function)
-        if known is None:
-            definitions = self.program.records[function.path].definitions
-            places = {function.place}
-            for place in range(function.place + 1, len(definitions)):
-                if definitions[place].parent in places:
-                    places.add(place)
-            known = self._within[function] = frozenset(places)
-        return known
-
-    def calls_of(self, path: str, places: frozenset[int]) -> Iterator[Call]:
-        """Calls written in some definitions of a file."""
-        for place in places:
-            yield from self.files[path].calls_in.get(place, ())
-
-    def reached(self, path: str, call: Call) -> Iterator[Target]:
-        """What a call may run, overrides in derived classes too."""
-        for target in self.targets(path, call):
-            yield self.entry(target)
-            yield from self.overrides(target)
-
-    def overrides(self, method: Target) -> Iterator[Target]:
-        """Methods of derived classes that stand in for a method."""
-        around = self.parent(method)
-        if around <= 0 or self.sort(Target(method.path, around)) is not Sort.CLASS:
-            return
-        name = self.name(method)
-        for derived in self._derived().get(Target(method.path, around), ()):
-            place = self.names.children(derived.path, derived.place).get(name)
-            if place is not None and self.sort(Target(derived.path, place)) in FUNCTIONS:
-                yield Target(derived.path, place)
-
-    def _derived(self) -> dict[Target, list[Target]]:
-        if self._subclasses is None:
-            self._subclasses = defaultdict(list)
-            for path in self.files:
-                for place, definition in enumerate(self.program.records[path].definitions):
-                    if definition.sort is Sort.CLASS:
-                        for base in self.program.mro(Target(path, place))[1:]:
-                            self._subclasses[base].append(Target(path, place))
-        return self._subclasses
-
-    # The analysis
 
     def values(self, path: str, place: int, value: Value) -> frozenset[Target]:
         """Functions and classes that a value, read within a definition, may be."""
@@ -326,7 +198,7 @@ class Flow:
 
     def _member(self, klass: Target, name: str) -> Found:
         target = self.names.klass(klass).get(name)
-        if target is not None and self.sort(target) not in _STORED:
+        if target is not None and self.sort(target) not in STORED:
             return frozenset((target,)), ()
         return frozenset(), (Place("field", klass.path, klass.place, name),)
 
@@ -357,7 +229,7 @@ class Flow:
     def _local(self, place: Place) -> Found:
         gathered = [self._bound(place)]
         function = self.files[place.path].functions.get(place.at)
-        if function is not None and _has(function, place.name):
+        if function is not None and has_parameter(function, place.name):
             gathered.append(self._argument(Target(place.path, place.at), function, place.name))
         return _joined(gathered)
 
@@ -370,7 +242,7 @@ class Flow:
         for inner, value in self._adds.get((place.path, place.at, place.name), ()):
             gathered.append(self.read(place.path, inner, value))
         children = [Target(place.path, at) for at in self.names.every(place.path, place.at, place.name)]
-        held = frozenset(target for target in children if self.sort(target) not in _STORED)
+        held = frozenset(target for target in children if self.sort(target) not in STORED)
         if held:
             gathered.append((held, ()))
         elif place.at == 0:
@@ -381,7 +253,7 @@ class Flow:
         """What a function's callers, and what it decorates, hand over for a parameter."""
         bound = self.is_bound(function)
         gathered: list[Found] = []
-        for overridden in (function, *self._overridden(function)):
+        for overridden in (function, *self.overridden(function)):
             for path, call in self.callers.get(overridden, ()):
                 for value in arguments(shape, name, call, bound):
                     gathered.append(self.read(path, call.place, value))
@@ -390,20 +262,6 @@ class Flow:
         if decorated and name in (*first, shape.vararg):
             gathered.append((frozenset(decorated), ()))
         return _joined(gathered)
-
-    def _overridden(self, method: Target) -> Iterator[Target]:
-        """Methods of base classes that a method stands in for: it is called where they are."""
-        if self.is_bound(method):
-            name = self.name(method)
-            for base in self.program.mro(Target(method.path, self.parent(method)))[1:]:
-                place = self.names.children(base.path, base.place).get(name)
-                if place is not None:
-                    yield Target(base.path, place)
-
-    def is_bound(self, function: Target) -> bool:
-        """Whether a call does not write the first parameter: a method's `self`."""
-        around = self.parent(function)
-        return around > 0 and self.sort(Target(function.path, around)) is Sort.CLASS
 
     def _field(self, place: Place) -> Found:
         """What is stored under an attribute's name in related classes; in any, if they are all related."""
@@ -474,7 +332,7 @@ class Flow:
         gathered: list[Found] = [(summary.values, summary.places)]
         if shape is not None:
             bound = self.is_bound(target)
-            for name in summary.parameters:
+            for name in sorted(summary.parameters):
                 for value in arguments(shape, name, call, bound):
                     gathered.append(self.read(path, call.place, value))
         return _joined(gathered)
@@ -496,7 +354,7 @@ class Flow:
         open_: list[Place] = []
         while waiting:
             place = waiting.pop()
-            if place.kind == "local" and shape is not None and _has(shape, place.name):
+            if place.kind == "local" and shape is not None and has_parameter(shape, place.name):
                 parameters.add(place.name)
                 found = self._bound(place)
             else:
@@ -517,10 +375,6 @@ class Flow:
             return self.files[place.path].calls[place.at].place == function.place
         return place.kind == "local" and place.at == function.place
 
-    def name(self, target: Target) -> str:
-        """A target's own name."""
-        return self.program.records[target.path].definitions[target.place].qualname.rpartition(".")[2]
-
     def results(self, function: Target) -> frozenset[Target]:
         """Functions and classes that a function makes and returns, whatever it is given."""
         known = self._results.get(function)
@@ -531,24 +385,6 @@ class Flow:
         return known
 
 
-def arguments(shape: Function, name: str, call: Call, bound: bool) -> Iterator[Value]:
-    """The values that a call hands over for a parameter; `bound` where `self` is not written."""
-    positional = shape.positional[1:] if bound else shape.positional
-    at = positional.index(name) if name in positional else -1
-    for key, value in call.arguments:
-        if isinstance(key, int):
-            if key == at or (name == shape.vararg and key >= len(positional)):
-                yield value
-        elif key == name or (key == "*" and (at >= 0 or name == shape.vararg)):
-            yield value
-
-
-def _has(function: Function, name: str) -> bool:
-    return (
-        name in function.positional or name in function.keywords or name in (function.vararg, function.kwarg)
-    )
-
-
 def _joined(gathered: list[Found]) -> Found:
     if len(gathered) == 1:
         return gathered[0]
@@ -556,7 +392,6 @@ def _joined(gathered: list[Found]) -> Found:
     return values, tuple(dict.fromkeys(place for _, places in gathered for place in places))
 
 
-_STORED = frozenset({Sort.CONSTANT, Sort.ATTRIBUTE, Sort.MODULE})
 _OUTSIDE = frozenset(
     [
      "property", "staticmethod", "classmethod", "contextmanager", "contextlib.contextmanager",

@@ -6,7 +6,8 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator
 
 from graph.facts import Fact, Hyperedge
-from graph.ingest.python.flow import FUNCTIONS, Flow
+from graph.ingest.python.callables import FUNCTIONS
+from graph.ingest.python.flow import Flow
 from graph.ingest.python.records import CallSite, Site, Target
 from graph.ingest.python.traits import Call
 from graph.schema import TIER_OF, EdgeKind, Form, Resolver, Sort, Tier

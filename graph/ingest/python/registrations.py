@@ -11,7 +11,8 @@ from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
 from graph.facts import Fact, Hyperedge, Member, Provenance
-from graph.ingest.python.flow import FUNCTIONS, Flow
+from graph.ingest.python.callables import FUNCTIONS
+from graph.ingest.python.flow import Flow
 from graph.ingest.python.records import Target
 from graph.ingest.python.traits import Function, Value
 from graph.schema import TIER_OF, EdgeKind, Form, NodeKind, Resolver, Sort, Tier

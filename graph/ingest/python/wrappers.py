@@ -11,7 +11,8 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from posixpath import basename
 
-from graph.ingest.python.flow import FUNCTIONS, MANY, Flow, Place
+from graph.ingest.python.callables import FUNCTIONS
+from graph.ingest.python.flow import MANY, Flow, Place
 from graph.ingest.python.records import CallSite, Site, Target
 from graph.ingest.python.traits import Call
 from graph.schema import TIER_OF, Form, Resolver, Sort, Tier
