@@ -6,6 +6,7 @@ remain run over nodes and hyperedges, not over members.
 
 from __future__ import annotations
 
+import gc
 import string
 from collections.abc import Iterable, Sequence
 from hashlib import blake2b
@@ -41,7 +42,6 @@ Columns: TypeAlias = dict[str, Any]
 NOT_VIRTUAL = b"\xc2"
 """Stands for the most common rest of a hyperedge: it says that it is not virtual, and no more."""
 
-_NOT_VIRTUAL: tuple[list[tuple[str, Value]], list[Any], str] = ([("virtual", False)], [], "")
 _HEX = frozenset(string.hexdigits.lower())
 _pack = msgspec.msgpack.Encoder().encode
 _SYMBOL_PROPS = ("name", "path", "qualname", "sort")
@@ -66,6 +66,22 @@ def assemble(
     previous : (node kinds, keys) or None
         Nodes of an earlier Incidence in the order of their ids, which they keep.
     """
+    collecting = gc.isenabled()
+    gc.disable()  # lists that grow by hundreds of thousands make it look at every fact again and again
+    try:
+        return _assembled(facts, scope, births, head, previous)
+    finally:
+        if collecting:
+            gc.enable()
+
+
+def _assembled(
+    facts: Iterable[Any],
+    scope: Scope,
+    births: Sequence[int] | None,
+    head: int,
+    previous: tuple[Sequence[int], Strings] | None,
+) -> Columns:
     nodes, edges, runs = _sorted_facts(facts, births, head)
     edges, runs, digests = _distinct(edges, runs)
     ids = _Ids(previous)
@@ -73,11 +89,11 @@ def assemble(
     members = list(chain.from_iterable(map(attrgetter("members"), edges)))
     columns = _member_columns(edges, members, ids)
     columns |= _edge_columns(edges, scope, ids)
-    rests = columns.pop("rests")
+    rests, denied = columns.pop("rests"), columns.pop("denied")
     columns["digests"] = digests
     columns["edge_from"] = np.array(runs, np.int32).reshape(len(edges))
     odd = _contains_columns(columns, members, len(ids.keys))
-    columns["edge_rest"] = _edge_rests(edges, columns, rests, odd, members)
+    columns["edge_rest"] = _edge_rests(edges, columns, (rests, denied), odd, members)
     return columns | described.columns(len(ids.keys)) | _key_columns(ids)
 
 
@@ -244,21 +260,25 @@ def _edge_columns(edges: list[Hyperedge], scope: Scope, ids: _Ids) -> Columns:
 def _edge_props(edges: list[Hyperedge]) -> Columns:
     """The properties that kernels and proofs read: virtual, count, and the lines of the sites.
 
-    `rests` are the properties that these columns do not give back, by hyperedge.
+    `rests` are the properties that these columns do not give back, by hyperedge; `denied` are
+    hyperedges that say that they are not virtual, which is not the same as not to say it.
     """
     size = len(edges)
     virtual, counts = np.zeros(size, np.bool_), np.zeros(size, np.int32)
     lines: list[int] = []
     sizes = np.zeros(size + 1, np.int64)
     rests: dict[int, list[tuple[str, Value]]] = {}
+    denied: list[int] = []
     for at, edge in enumerate(edges):
         for pair in edge.props:
             name, value = pair
             if name == "lines" and type(value) is tuple and value:
                 lines.extend(value)  # type: ignore[arg-type]
                 sizes[at + 1] = len(value)
-            elif name == "virtual" and value is True:
-                virtual[at] = True
+            elif name == "virtual" and type(value) is bool:
+                virtual[at] = value
+                if not value:
+                    denied.append(at)
             else:
                 rests.setdefault(at, []).append(pair)
                 if name == "count":
@@ -269,6 +289,7 @@ def _edge_props(edges: list[Hyperedge]) -> Columns:
         "line_ptr": np.cumsum(sizes),
         "lines": np.array(lines, np.int32).reshape(len(lines)),
         "rests": rests,
+        "denied": denied,
     }
 
 
@@ -316,7 +337,7 @@ def _hashed(text: str) -> str:
 def _edge_rests(
     edges: list[Hyperedge],
     columns: Columns,
-    props: dict[int, list[tuple[str, Value]]],
+    said: tuple[dict[int, list[tuple[str, Value]]], list[int]],
     odd: list[int],
     members: list[Member],
 ) -> Strings:
@@ -330,9 +351,12 @@ def _edge_rests(
         strange.setdefault(edge, []).append((at - int(columns["member_ptr"][edge]), *members[at][3:]))
     lost = {at: edges[at].provenance.source for at in np.flatnonzero(columns["source"] < 0).tolist()}
     rests = [b""] * len(edges)
+    props, denied = said
+    for at in denied:
+        rests[at] = NOT_VIRTUAL
     for at in {*props, *strange, *(at for at, source in lost.items() if source)}:
-        rest = (props.get(at, []), strange.get(at, []), lost.get(at, ""))
-        rests[at] = NOT_VIRTUAL if rest == _NOT_VIRTUAL else _packed(rest)
+        own = props.get(at, []) + ([("virtual", False)] if rests[at] else [])
+        rests[at] = _packed((own, strange.get(at, []), lost.get(at, "")))
     return Strings.of_bytes(rests)
 
 
