@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import re
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
 from contextlib import asynccontextmanager, contextmanager
@@ -31,6 +32,9 @@ Row = dict[str, Any]
 
 OLDEST = (5, 26)
 """The oldest Neo4j that the statements are tried on."""
+
+# Retries are the driver's business: without a handler of its own it would print them to people.
+logging.getLogger("neo4j").addHandler(logging.NullHandler())
 
 _RETRY_SECONDS = 15.0
 _CONNECT_SECONDS = 10.0
@@ -95,6 +99,8 @@ class Line:
                 connection_acquisition_timeout=_CONNECT_SECONDS * 3,
                 max_transaction_retry_time=_RETRY_SECONDS,
                 user_agent="maestro",
+                # A label or property that no fact has used yet is nothing to be told of.
+                notifications_min_severity="OFF",
             )
         line = cls(driver, address)
         try:
