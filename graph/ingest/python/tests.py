@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from graph.ingest.python.program import Program
 
 _CALLABLE = frozenset({Sort.FUNCTION, Sort.METHOD})
+_MAKES = "pytest_pycollect_makeitem"
 _UNITTEST_FILE = "test*.py"
 _MADE = ("dataclass", "dataclasses.dataclass", "attr.s", "attrs.define", "define", "attr.define", "frozen")
 """Class decorators that write an `__init__`."""
@@ -153,6 +154,7 @@ class Discovery:
         }
         self._unittest: dict[Target, bool] = {}
         self._ignored = _ignored(program)
+        self._own_rule = any(_MAKES in self.names.children(path, 0) for path in program.records)
         self.modules: dict[str, Settings] = {}
         """Test modules with the settings that hold for them."""
         self.cases: list[Case] = []
@@ -195,9 +197,7 @@ class Discovery:
         if any(base in self._untested for base in self.program.mro(held)[:1]) or held in holders[:-1]:
             return
         unittest = self.is_unittest(held)
-        if not unittest and not (
-            pytest_file and _named(name, settings.classes) and not self._initialised(held)
-        ):
+        if not unittest and not (pytest_file and self._wanted(held, name, settings)):
             return
         members = self.names.klass(held)
         if not unittest and self._inherits_refusal(held):
@@ -214,6 +214,16 @@ class Discovery:
                 self._class(path, settings, member, (*holders, target), pytest_file)
         if unittest and not found and "runTest" in members:
             self.cases.append(Case(path, f"{prefix}::runTest", members["runTest"], holders, True))
+
+    def _wanted(self, held: Target, name: str, settings: Settings) -> bool:
+        """Whether pytest takes a class for one of tests, by its name or by a hook of the program's own.
+
+        What a `pytest_pycollect_makeitem` hook decides cannot be read; projects that have one let
+        test classes derive from a base of theirs.
+        """
+        if _named(name, settings.classes) and not self._initialised(held):
+            return True
+        return self._own_rule and not name.startswith("_") and len(self.program.mro(held)) > 1
 
     def _name(self, target: Target) -> str:
         return self.program.records[target.path].definitions[target.place].qualname.rpartition(".")[2]
@@ -284,7 +294,10 @@ def _collects(path: str, settings: Settings, patterns: tuple[str, ...]) -> bool:
     name = basename(path)
     if name == "conftest.py":
         return False
-    if not any(fnmatch(path if "/" in pattern else name, pattern) for pattern in patterns):
+    if not any(
+        (fnmatch(f"/{path}", f"*/{pattern}") if "/" in pattern else fnmatch(name, pattern))
+        for pattern in patterns
+    ):
         return False
     below = dirname(path)[len(settings.root) :].strip("/")
     folders = below.split("/") if below else []

@@ -322,6 +322,31 @@ def test_a_stranger_is_no_fixture():
     assert not table.parameters
 
 
+def test_patterns_with_folders(tmp_path):
+    agree(
+        tmp_path,
+        {
+            "pytest.ini": "[pytest]\npython_files = unit/*_check.py\n",
+            "a/unit/one_check.py": "def test_a(): pass\n",
+            "unit/two_check.py": "def test_b(): pass\n",
+            "three_check.py": "def test_c(): pass\n",
+        },
+    )
+
+
+def test_a_hook_that_makes_items_lets_derived_classes_be_tests():
+    files = {
+        "conftest.py": "def pytest_pycollect_makeitem(collector, name, obj): pass\n",
+        "base.py": "class Base:\n    pass\n",
+        "test_a.py": (
+            "from base import Base\nclass OwnTest(Base):\n    def test_x(self): pass\n"
+            "class _Hidden(Base):\n    def test_x(self): pass\nclass Plain:\n    def test_x(self): pass\n"
+        ),
+    }
+    _, table = read(files)
+    assert [case.identifier for case in table.discovery.cases] == ["OwnTest::test_x"]
+
+
 def test_parametrized_tests_are_one_test():
     files = {
         "test_p.py": (
