@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import sys
-
 import typer
 
 from api import __version__
@@ -57,10 +54,5 @@ app.command(hidden=True)(indexing.tour)
 
 
 def main() -> None:
-    """Run the command line; a closed pipe (`maestro ... | head`) ends it quietly."""
-    try:
-        app(prog_name="maestro")
-    except BrokenPipeError:
-        # What is still in the buffer has nowhere to go; without this Python says so on the way out.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        raise SystemExit(0) from None
+    """Run the command line."""
+    app(prog_name="maestro")

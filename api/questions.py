@@ -28,6 +28,8 @@ class Subject(StrEnum):
     REVISIONS = "revisions"
     DIFF = "diff"
     SYMBOL = "symbol"
+    NAME = "name"
+    """A symbol, and where there is none of that name, a revision (a branch or tag)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +72,7 @@ _REVISION = re.compile(r"(HEAD|@)([~^][0-9]*|@\{[^}]*\})*|[0-9a-fA-F]{7,40}([~^]
 
 
 def subject_of(asked: str) -> Subject:
-    """Whether a person's words name revisions or a symbol.
+    """What a person's words name: revisions, a symbol, or a name that could be either.
 
     Two dots between revisions make a range; what looks like one commit (`HEAD~1`, a hexadecimal
     id) is that commit's own change; a path may begin with dots.
@@ -78,4 +80,6 @@ def subject_of(asked: str) -> Subject:
     bare = asked.removeprefix("../").removeprefix("./")
     if ".." in bare and "::" not in bare and "/../" not in bare:
         return Subject.REVISIONS
-    return Subject.REVISIONS if _REVISION.fullmatch(asked) else Subject.SYMBOL
+    if _REVISION.fullmatch(asked):
+        return Subject.REVISIONS
+    return Subject.SYMBOL if ":" in asked else Subject.NAME

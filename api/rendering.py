@@ -90,17 +90,19 @@ def print_impact(console: Console, impact: Impact, everything: bool = False) -> 
 
 def _header(impact: Impact) -> RenderableType:
     first = Text.assemble((printable(impact.repository), "bold"), "  ", (printable(impact.asked), "command"))
-    sides = [
-        f"{name} {commit[:10]}{f' ({how})' if how else ''}"
-        for name, commit, how in zip(
-            ("base", "head"), (impact.base, impact.head), impact.derived, strict=True
-        )
-        if commit or how
-    ]
+    ends = zip(("base", "head"), (impact.base, impact.head), impact.derived, strict=True)
+    sides = [_side(name, commit, how) for name, commit, how in ends if commit or how]
     indexed = f"indexed {impact.indexed[:10]}, run {impact.run}" if impact.indexed else ""
     time = f"{impact.seconds:.2f} s" if impact.seconds else ""
     second = Text(" · ".join(filter(None, (*sides, indexed, time))), style="quiet")
     return Group(first, second)
+
+
+def _side(name: str, commit: str, how: str) -> str:
+    """`base 5dc781f5dc (resolved)`; a side without a commit: before the first one, or a diff's result."""
+    if not commit:
+        return f"{name} nothing" if name == "base" else f"{name} the diff's result ({how})"
+    return f"{name} {commit[:10]} ({how})" if how else f"{name} {commit[:10]}"
 
 
 def _heading(text: str, count: str = "") -> Text:

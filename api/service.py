@@ -229,10 +229,8 @@ class Service:
 
         def compute() -> documents.Impact:
             judged = None
-            graph, starts = head, []
-            if question.subject is Subject.SYMBOL:
-                starts = nodes.find(head, question.asked)
-            else:
+            graph, starts = head, self._starts(scope, head, question, refresh)
+            if starts is None:
                 judged = self._judge(scope, question, refresh, progress)
                 graph, starts = judged.graph, judged.starts.tolist()
             cone = impact.impact(
@@ -252,6 +250,24 @@ class Service:
             )
 
         return await self.offload(compute)
+
+    def _starts(self, scope: Scope, head: Incidence, question: Question, refresh: bool) -> list[int] | None:
+        """The nodes that a question names; None where it is about a change."""
+        if question.subject in (Subject.REVISIONS, Subject.DIFF):
+            return None
+        try:
+            return nodes.find(head, question.asked)
+        except NotFoundError:
+            if question.subject is Subject.NAME and self._is_revision(scope, question.asked, refresh):
+                return None
+            raise
+
+    def _is_revision(self, scope: Scope, asked: str, refresh: bool) -> bool:
+        try:
+            self.mirror(scope, refresh).resolve(asked)
+        except InputError:
+            return False
+        return True
 
     def _judge(
         self, scope: Scope, question: Question, refresh: bool, progress: Progress

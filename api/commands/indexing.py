@@ -82,7 +82,7 @@ def tour(place: Place = Path()) -> None:
         meter.stop()
         print_indexed(console, indexed)
         console.print()
-        question = Question(Subject.REVISIONS, indexed.commit, repository=indexed.repository)
+        question = Question(Subject.REVISIONS, indexed.commit[:12], repository=indexed.repository)
         return await service.impact(question, progress=meter)
 
     found = answer(work, False, RESUMING)

@@ -19,13 +19,14 @@ from graph.errors import InputError
         ("HEAD@{1}", Subject.REVISIONS),
         ("5dc781f", Subject.REVISIONS),
         ("5dc781f~1", Subject.REVISIONS),
-        ("5dc781", Subject.SYMBOL),
+        ("5dc781", Subject.NAME),
         ("src/app.py:42", Subject.SYMBOL),
         ("./src/app.py:42", Subject.SYMBOL),
         ("../other/app.py:42", Subject.SYMBOL),
-        ("src/../app.py", Subject.SYMBOL),
+        ("src/../app.py", Subject.NAME),
         ("src/app.py::Class.method", Subject.SYMBOL),
-        ("Flask.wsgi_app", Subject.SYMBOL),
+        ("Flask.wsgi_app", Subject.NAME),
+        ("main", Subject.NAME),
     ],
 )
 def test_words_become_a_subject(asked, subject):

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import io
+from itertools import pairwise
 
 import msgspec
 import pytest
@@ -18,11 +19,18 @@ def node(name: str, path: str = "src/a.py", line: int = 3, kind: str = "Symbol")
     return Symbol(key=f"t/r:{path}::{name}", kind=kind, sort="function", name=name, path=path, line=line)
 
 
-def step(source: Symbol, target: Symbol, tier: str = "exact", edge: str = "Calls", side: str = "both") -> Step:
+def step(
+    source: Symbol, target: Symbol, tier: str = "exact", edge: str = "Calls", side: str = "both"
+) -> Step:
     return Step(source=source, target=target, edge=edge, tier=tier, path=target.path, line=9, side=side)
 
 
-START, NEAR, FAR, TEST = node("start"), node("near"), node("far", "src/b.py"), node("test_far", "t.py", 1, "Test")
+START, NEAR, FAR, TEST = (
+    node("start"),
+    node("near"),
+    node("far", "src/b.py"),
+    node("test_far", "t.py", 1, "Test"),
+)
 
 
 def cone(**changes: object) -> Impact:
@@ -110,14 +118,15 @@ def test_a_long_list_is_cut_with_its_count_and_shown_whole_on_demand():
 
 def test_rings_far_away_are_counted():
     rings = tuple(
-        Reached(symbol=node(f"f{i}"), distance=i, tier="exact", proof=(step(START, NEAR),)) for i in range(1, 9)
+        Reached(symbol=node(f"f{i}"), distance=i, tier="exact", proof=(step(START, NEAR),))
+        for i in range(1, 9)
     )
     assert "and 4 more symbols farther away (--all)" in shown(cone(reached=rings))
 
 
 def test_a_long_proof_loses_its_middle_unless_all_is_asked_for():
     links = [node(f"n{i}") for i in range(8)]
-    proof = tuple(step(a, b) for a, b in zip(links, links[1:], strict=False))
+    proof = tuple(step(a, b) for a, b in pairwise(links))
     entry = Reached(symbol=links[-1], distance=7, tier="exact", proof=proof)
     text = " ".join(shown(cone(reached=(entry,)), width=200).split())
     assert "→ 4 steps more →" in text
@@ -204,4 +213,6 @@ def test_labels_stay_inside_their_quotes(text):
     assert '"' not in inside.replace("\\\\", "").replace('\\"', "")
     lines = pictures.draw_mermaid(impact).split("\n")
     assert len(lines) == 4
-    assert set(lines[1].partition('["')[2].rpartition('"]')[0]).isdisjoint('"[]{}`|;\x00\x1b') or "#" in lines[1]
+    assert (
+        set(lines[1].partition('["')[2].rpartition('"]')[0]).isdisjoint('"[]{}`|;\x00\x1b') or "#" in lines[1]
+    )
