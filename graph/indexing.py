@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -14,7 +14,7 @@ from graph.incidence import Incidence
 from graph.ingest import history
 from graph.ingest.git import Commit, Mirror
 from graph.progress import Progress, silent
-from graph.resolution import Resolution, fingerprint, open_arrays, resolve
+from graph.resolution import Resolution, content_of, fingerprint, holds, open_arrays, resolve
 from graph.schema import EDGES, EdgeKind, code_of
 from graph.store import Run, Store
 from graph.workspace import Workspace
@@ -149,8 +149,13 @@ async def _index_code(
     )
     if same and not full and arrays is not None and head is not None:
         return None, Delta([], [], []), head.number, arrays
+    content = content_of(mirror, scope, commit.tree)
+    if arrays is not None and not full and holds(mirror, arrays, content, engine):
+        return await _move_head(store, workspace, scope, commit, arrays)
     resolution = resolve(workspace, mirror, scope, commit.tree, engine=engine, progress=progress)
-    run = await store.begin(scope, commit=commit.id, tree=commit.tree, families=CODE_FAMILIES)
+    run = await store.begin(
+        scope, commit=commit.id, tree=commit.tree, families=CODE_FAMILIES, resolver=fingerprint(engine)
+    )
     delta, births = difference(arrays, resolution.batch, run.number)
     await _write(store, run, delta, progress)
     built = Incidence.build(
@@ -168,9 +173,27 @@ async def _index_code(
     return resolution, delta, run.number, built
 
 
+async def _move_head(
+    store: Store, workspace: Workspace, scope: Scope, commit: Commit, arrays: Incidence
+) -> tuple[None, Delta, int, Incidence]:
+    """A commit that touches nothing a reader reads: the same facts, at a new head."""
+    run = await store.begin(
+        scope, commit=commit.id, tree=commit.tree, families=CODE_FAMILIES, resolver=arrays.resolver
+    )
+    moved = replace(arrays, head=run.number, commit=commit.id, tree=commit.tree)
+    await store.flip(run)
+    moved.save(workspace.arrays(scope, "code"))
+    return None, Delta([], [], []), run.number, moved
+
+
 async def _write(store: Store, run: Run, delta: Delta, progress: Progress) -> None:
-    await store.write(run, delta.nodes, delta.created, progress)
-    await store.retire(run, delta.retired)
+    """Write what a run creates and retires; a run that cannot go on gives its place back at once."""
+    try:
+        await store.write(run, delta.nodes, delta.created, progress)
+        await store.retire(run, delta.retired)
+    except BaseException:
+        await store.abandon(run)
+        raise
 
 
 async def current_arrays(

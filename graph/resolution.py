@@ -15,7 +15,7 @@ from graph.facts import Batch, Scope
 from graph.incidence import Incidence
 from graph.ingest import owners, walk
 from graph.ingest.git import EMPTY_TREE, Mirror
-from graph.ingest.python import reader
+from graph.ingest.python import configuration, reader
 from graph.progress import Progress, silent
 from graph.workspace import Workspace
 
@@ -84,13 +84,14 @@ def side(
 ) -> tuple[Incidence, str]:
     """The arrays of any tree, and how they were had: "indexed", "kept" or "resolved".
 
-    The indexed head is used where the tree is the same; else a file kept from an earlier
-    question; else the tree is resolved now, by the same resolver, and kept.
+    The indexed head is used where all that readers read is the same; else a file kept from an
+    earlier question; else the tree is resolved now, by the same resolver, and kept.
     """
     head = open_arrays(workspace.arrays(scope, "code"))
-    if head is not None and head.tree == tree and head.resolver == fingerprint(engine):
+    content = content_of(mirror, scope, tree)
+    if head is not None and holds(mirror, head, content, engine):
         return head, "indexed"
-    path = workspace.sides(scope) / f"{tree}-{fingerprint(engine)}.arrays"
+    path = workspace.sides(scope) / f"{content}-{fingerprint(engine)}.arrays"
     kept = open_arrays(path)
     if kept is not None:
         os.utime(path)
@@ -102,6 +103,35 @@ def side(
     built.save(path)
     _forget_oldest(path.parent)
     return built, "resolved"
+
+
+def holds(mirror: Mirror, arrays: Incidence, content: str, engine: bool) -> bool:
+    """Whether arrays were resolved, by the resolvers of today, from a tree with this content."""
+    same = arrays.resolver == fingerprint(engine)
+    return same and content_of(mirror, arrays.scope, arrays.tree) == content
+
+
+def content_of(mirror: Mirror, scope: Scope, tree: str) -> str:
+    """Digest of all in a tree that its facts follow from: an edit of a picture leaves it alone.
+
+    Counted are sources with a reader, files that configure tests and packages, and CODEOWNERS
+    with, since its rules name folders, every path.
+    """
+    if tree == EMPTY_TREE:
+        return tree
+    try:
+        found = walk.walk(mirror, tree, scope)
+    except RepositoryError:
+        return tree
+    rules = owners.find_codeowners(mirror, tree)
+    words = [f"{source.path}\0{source.blob}" for source in found.sources]
+    for path in sorted(found.languages):
+        if rules is not None:
+            words.append(path)
+        if path.rpartition("/")[2] in configuration.NAMES and (entry := mirror.entry(tree, path)):
+            words.append(f"{path}\0{entry.blob}")
+    words.append(rules[0].blob if rules else "")
+    return hashlib.blake2b("\n".join(words).encode(), digest_size=20).hexdigest()
 
 
 def _facts_of_side(

@@ -8,20 +8,21 @@ import uuid
 from pathlib import Path
 
 import pytest
-from graph.store import Store
 
 from graph.errors import RepositoryError, StoreBusyError
 from graph.facts import Hyperedge, Scope
 from graph.indexing import CODE_FAMILIES, current_arrays, index, rebuild_arrays
 from graph.ingest.git import Mirror
 from graph.resolution import resolve
+from graph.store import Store
 from graph.workspace import Workspace
 
 pytestmark = pytest.mark.anyio
 
 FILES = {
     "pkg/__init__.py": "",
-    "pkg/core.py": "LIMIT = 3\n\n\ndef double(x):\n    return 2 * x\n\n\ndef quadruple(x):\n    return double(double(x))\n",
+    "pkg/core.py": "LIMIT = 3\n\n\ndef double(x):\n    return 2 * x\n\n\n"
+    "def quadruple(x):\n    return double(double(x))\n",
     "pkg/use.py": "from pkg.core import LIMIT, quadruple\n\n\ndef run():\n    return quadruple(LIMIT)\n",
     "tests/test_use.py": "from pkg.use import run\n\n\ndef test_run():\n    assert run() == 12\n",
 }
@@ -113,6 +114,18 @@ async def test_edit_writes_what_moved_and_equals_a_fresh_index(store, workspace,
     report = await index(store, workspace, scope, clone.path)
     assert 0 < report.created < first.created / 2
     assert await held(store, scope) == fresh(workspace, scope, True)
+
+
+async def test_edit_that_no_reader_reads_moves_the_head_alone(store, workspace, scope, clone) -> None:
+    first = await index(store, workspace, scope, clone.path, with_history=False)
+    facts = await held(store, scope)
+    commit = clone.commit({"NOTES.txt": "for people\n"})
+    report = await index(store, workspace, scope, clone.path, with_history=False)
+    assert report.created == report.retired == 0 and report.head > first.head
+    assert (await store.head(scope, "code")).commit == commit
+    arrays = await current_arrays(store, workspace, scope)
+    assert (arrays.commit, arrays.head) == (commit, report.head)
+    assert await held(store, scope) == facts == fresh(workspace, scope, True)
 
 
 async def test_random_edits_equal_a_fresh_index(store, workspace, scope, clone) -> None:
