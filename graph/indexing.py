@@ -9,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
+from graph.errors import StoreError
 from graph.facts import Batch, Hyperedge, Node, Scope
 from graph.incidence import Incidence
 from graph.ingest import history
@@ -191,8 +192,12 @@ async def _write(store: Store, run: Run, delta: Delta, progress: Progress) -> No
     try:
         await store.write(run, delta.nodes, delta.created, progress)
         await store.retire(run, delta.retired)
-    except BaseException:
-        await store.abandon(run)
+    except BaseException as failure:
+        try:
+            await store.abandon(run)
+        except StoreError as second:
+            # The next run sweeps what this one left; what went wrong first is what people must see.
+            failure.add_note(f"The run could not be given up either: {second}")
         raise
 
 
