@@ -3,10 +3,10 @@
 ARG PYTHON=3.13.1-slim-bookworm
 
 FROM python:${PYTHON} AS wheels
-COPY requirements.txt /tmp/requirements.txt
+COPY requirements.txt /opt/requirements.txt
 RUN python -m venv /opt/venv \
     && /opt/venv/bin/python -m pip install --no-cache-dir --disable-pip-version-check \
-        --require-hashes --only-binary :all: -r /tmp/requirements.txt
+        --require-hashes --only-binary :all: -r /opt/requirements.txt
 
 FROM python:${PYTHON}
 RUN groupadd --system --gid 10001 maestro \

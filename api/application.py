@@ -64,13 +64,14 @@ class Guard:
             if refusal is not None:
                 await refused(refusal)(scope, receive, send)
                 return
-            receive = _bounded(receive)
+            try:
+                receive = await _whole(receive)
+            except _TooLargeError as error:
+                await refused(error)(scope, receive, send)
+                return
         elif scope["type"] != "lifespan":
             return  # websockets: nothing here speaks them
-        try:
-            await self._app(scope, receive, send)
-        except _TooLargeError as error:
-            await refused(error)(scope, receive, send)
+        await self._app(scope, receive, send)
 
 
 class _TooLargeError(InputError):
@@ -103,19 +104,27 @@ def _without_port(host: str) -> str:
     return (name if colon and port.isdecimal() else host).lower()
 
 
-def _bounded(receive: Receive) -> Receive:
-    """The body, up to `LARGEST` bytes, whatever its headers said."""
-    total = 0
-
-    async def bounded() -> Message:
-        nonlocal total
+async def _whole(receive: Receive) -> Receive:
+    """The whole body, up to `LARGEST` bytes whatever its headers said, then what comes after it."""
+    parts: list[bytes] = []
+    total, more = 0, True
+    while more:
         message = await receive()
-        total += len(message.get("body", b""))
+        if message["type"] != "http.request":
+            break
+        parts.append(message.get("body", b""))
+        total += len(parts[-1])
+        more = message.get("more_body", False)
         if total > LARGEST:
-            raise _TooLargeError(f"The request is larger than {LARGEST >> 20} MB.")
-        return message
+            raise _TooLargeError(
+                f"The request is larger than {LARGEST >> 20} MB.", "Ask about a range instead."
+            )
+    waiting: list[Message] = [{"type": "http.request", "body": b"".join(parts), "more_body": False}]
 
-    return bounded
+    async def replay() -> Message:
+        return waiting.pop() if waiting else await receive()
+
+    return replay
 
 
 def refused(error: MaestroError) -> Response:

@@ -12,6 +12,11 @@ from typing import Annotated, Any
 import msgspec
 from msgspec import Meta, Struct
 
+QUIET = "nothing that runs differs"
+PROSE = "prose"
+UNSUPPORTED = "no reader for its kind"
+"""Why a file that differs starts nothing."""
+
 
 class Document(Struct, frozen=True, kw_only=True, omit_defaults=False):
     """Root of what `--json` prints: each class names its shape and version."""

@@ -10,9 +10,10 @@ from collections.abc import Iterator
 from importlib import metadata
 
 from api import __version__
+from api.clones import folders
 from api.documents import Check, Health
 from api.listing import size
-from api.service import Service, folders
+from api.service import Service
 from api.settings import Settings
 from graph import indexing
 from graph.errors import CorruptError, EngineError, MaestroError, NotFoundError

@@ -12,7 +12,7 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
-from api.documents import Changed, Impact, Reached, Step, Symbol
+from api.documents import UNSUPPORTED, Changed, Impact, Reached, Step, Symbol
 from graph.schema import TIERS, EdgeKind
 
 SHOWN = 5
@@ -78,6 +78,8 @@ def print_impact(console: Console, impact: Impact, everything: bool = False) -> 
     """Print a cone: changed, reached by distance with proofs, tests, owners, and what is not sure."""
     limit = 1_000_000 if everything else SHOWN
     parts: list[RenderableType] = [_header(impact), _changed(impact, limit)]
+    if not impact.changed and impact.owners:
+        parts.append(Text.assemble(("Owners  ", "heading"), _owners(impact, limit)))
     if impact.changed:
         parts += [_reached(impact, limit), _tests(impact, limit), _around(impact, limit)]
     parts += [Text(f"Note: {printable(note)}", style="note") for note in impact.notes]
@@ -136,16 +138,22 @@ def _mark(entry: Changed) -> Text:
 
 
 def _nothing(impact: Impact, limit: int) -> RenderableType:
-    lines: list[RenderableType] = [Text("Nothing that runs differs.", style="good")]
+    """A change from which nothing starts: that is sure only where every file of it was read."""
+    unread = [file for file in impact.silent if file.reason == UNSUPPORTED]
+    first = Text("Nothing that runs differs.", style="good")
+    last = Text("No test needs to run for this change.", style="quiet")
+    if unread:
+        first = Text("Nothing differs in what Maestro reads.", style="note")
+        last = Text(
+            f"What {plural(len(unread), 'file')} without a reader did was not followed.", style="quiet"
+        )
+    lines: list[RenderableType] = [first]
     if impact.silent:
         grid = _grid(2)
         for file in impact.silent[:limit]:
             grid.add_row(Text(printable(file.path)), Text(file.reason, style="quiet"))
         lines += [Padding(grid, (0, 0, 0, 2)), *_more(len(impact.silent) - limit, "file")]
-    lines.append(
-        Text("No test needs to run for this change, as far as the indexed languages go.", style="quiet")
-    )
-    return Group(*lines)
+    return Group(*lines, last)
 
 
 def _silent(impact: Impact) -> Iterator[Text]:

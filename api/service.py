@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import difflib
-import os
-import re
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
@@ -12,9 +10,9 @@ from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 from typing import Protocol, TypeVar
-from urllib.parse import unquote
 
 from api import documents, translation
+from api.clones import check_name, clone_of, remember_clone, repository_name, room
 from api.questions import Question, Subject
 from api.settings import Settings
 from graph import indexing, judgement
@@ -35,36 +33,6 @@ from graph.workspace import Workspace
 T = TypeVar("T")
 
 COLUMNS = ("file", "line", "on file", "on line", "tier")
-NAME_LIMIT = 63
-
-
-def repository_name(place: Path) -> str:
-    """What a clone is called where nobody says: its folder's name, without `.git` at its end.
-
-    Raises
-    ------
-    RepositoryError
-        There is no clone at that place.
-    """
-    folder = locate(place).root.name.removesuffix(".git")
-    name = re.sub(r"[^A-Za-z0-9._-]+", "-", folder).strip("-._")[:NAME_LIMIT]
-    return name or "repository"
-
-
-def check_name(name: str) -> str:
-    """A repository's name as given.
-
-    Raises
-    ------
-    InputError
-        It could not stand in keys and paths.
-    """
-    if not re.fullmatch(rf"[A-Za-z0-9][A-Za-z0-9._-]{{0,{NAME_LIMIT - 1}}}", name):
-        raise InputError(
-            f"{name!r} cannot name a repository.",
-            f"Use letters, digits, dots, dashes and underscores, at most {NAME_LIMIT}.",
-        )
-    return name
 
 
 class Offload(Protocol):
@@ -404,38 +372,3 @@ def _several(head: Incidence, asked: str, found: list[int]) -> AmbiguousError:
     proofs = Proofs(head)
     labels = tuple(dict.fromkeys(proofs.node(node).label for node in found))
     return AmbiguousError(f"{asked!r} means {len(found)} symbols.", "Name one, or FILE:LINE.", labels)
-
-
-def folders(workspace: Workspace, tenant: str) -> list[Scope]:
-    """Repositories that have a folder here, by name."""
-    folder = workspace.of(Scope(tenant, "x")).parent
-    if not folder.is_dir():
-        return []
-    return [Scope(tenant, unquote(entry.name)) for entry in sorted(folder.iterdir()) if entry.is_dir()]
-
-
-def clone_of(workspace: Workspace, scope: Scope) -> Path | None:
-    """The clone that a repository was last indexed from."""
-    try:
-        return Path(os.fsdecode((workspace.of(scope) / "clone").read_bytes()))
-    except OSError:
-        return None
-
-
-def remember_clone(workspace: Workspace, scope: Scope, source: Path) -> None:
-    """Note which clone a repository was indexed from."""
-    place = workspace.of(scope) / "clone"
-    fresh = place.with_suffix(".new")
-    fresh.write_bytes(os.fsencode(locate(source).root))
-    fresh.replace(place)
-
-
-def room(folder: Path) -> int:
-    """Bytes that the files below a folder hold."""
-    total = 0
-    for path in folder.rglob("*"):
-        try:
-            total += path.lstat().st_size
-        except OSError:  # gone since it was listed
-            continue
-    return total

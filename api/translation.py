@@ -22,8 +22,7 @@ from graph.queries.search import Hit
 from graph.schema import NodeKind
 
 _ORDINAL = re.compile(r"#\d+$")
-QUIET = "nothing that runs differs"
-UNSUPPORTED = "no reader for its kind"
+_PROSE = (".md", ".rst", ".adoc")
 
 
 def symbol(view: NodeView) -> documents.Symbol:
@@ -78,8 +77,11 @@ def impact(
 ) -> documents.Impact:
     """The whole answer to a question."""
     starts = {start.key: start for start in judgement.comparison.starts} if judgement else {}
-    changed = tuple(_changed(view, starts) for view in cone.starts)
-    changed_paths = {entry.symbol.path for entry in changed}
+    unread = set(judgement.comparison.unsupported) if judgement else set()
+    # A file without a reader is a start too, so that its owners are found; to people it is no symbol.
+    symbols = [view for view in cone.starts if view.kind is not NodeKind.FILE or view.path not in unread]
+    changed = tuple(_changed(view, starts) for view in symbols)
+    changed_paths = {view.path for view in cone.starts}
     return documents.Impact(
         repository=cone.scope.repository,
         asked=judgement.change.asked if judgement else question.asked,
@@ -126,8 +128,11 @@ def _changed(view: NodeView, starts: Mapping[str, Start]) -> documents.Changed:
 
 
 def _silent(comparison: Comparison) -> tuple[documents.Unread, ...]:
-    quiet = [documents.Unread(path=path, reason=QUIET) for path in comparison.quiet]
-    return (*quiet, *(documents.Unread(path=path, reason=UNSUPPORTED) for path in comparison.unsupported))
+    quiet = [documents.Unread(path=path, reason=documents.QUIET) for path in comparison.quiet]
+    for path in comparison.unsupported:
+        reason = documents.PROSE if path.lower().endswith(_PROSE) else documents.UNSUPPORTED
+        quiet.append(documents.Unread(path=path, reason=reason))
+    return tuple(quiet)
 
 
 def _comparison_notes(judgement: Judgement) -> tuple[str, ...]:

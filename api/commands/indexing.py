@@ -90,7 +90,7 @@ def tour(place: Place = Path()) -> None:
     print_impact(console, found)
     console.print()
     console.print(Text("Next", style="heading"))
-    from api.service import repository_name
+    from api.clones import repository_name
 
     repo = "" if repository_name(place) == repository_name(Path()) else f" --repo {found.repository}"
     for command, why in _next(found, repo):

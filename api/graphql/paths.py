@@ -8,7 +8,7 @@ import strawberry
 
 from api import documents
 from api.graphql.context import Request
-from api.graphql.nodes import Head, Named, Node, Repository, Step
+from api.graphql.nodes import Head, Node, Repository, Step
 from api.questions import DEPTH
 from graph.errors import InputError
 from graph.schema import DEFAULT_TIER, Tier
@@ -52,8 +52,8 @@ class Paths:
 
 async def resolve_path(
     info: Request,
-    source: Named,
-    target: Named,
+    start: Annotated[str, strawberry.argument(name="from", description="The one that depends.")],
+    end: Annotated[str, strawberry.argument(name="to", description="What it may depend on.")],
     repository: Repository = "",
     count: Annotated[int, strawberry.argument(description="Paths at most, 1 to 100.")] = 3,
     tier: Annotated[Tier, strawberry.argument(description="Weakest tier that is followed.")] = DEFAULT_TIER,
@@ -64,6 +64,6 @@ async def resolve_path(
         raise InputError(f"{count} paths cannot be asked for.", f"Ask for 1 to {COUNT_LIMIT}.")
     context = info.context
     found = await context.service.paths(
-        source, target, repository, tier=tier, depth=depth, count=count, deadline=context.deadline
+        start, end, repository, tier=tier, depth=depth, count=count, deadline=context.deadline
     )
     return Paths.of(found)

@@ -97,6 +97,13 @@ def test_a_change_of_nothing_that_runs_says_so():
     assert "Reaches" not in text
 
 
+def test_a_change_that_was_not_read_is_not_called_harmless():
+    unread = (Unread(path="a.c", reason=documents.UNSUPPORTED), Unread(path="b.md", reason=documents.PROSE))
+    text = shown(cone(changed=(), reached=(), tests=(), silent=unread))
+    assert "Nothing that runs differs." not in text
+    assert "What 1 file without a reader did was not followed." in text
+
+
 def test_a_change_that_reaches_nothing_says_so():
     text = shown(cone(reached=(), tests=()))
     assert "Reaches  nothing else" in text
