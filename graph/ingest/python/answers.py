@@ -6,7 +6,7 @@ ordinal, which an edit elsewhere does not move.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Container, Iterator, Mapping
 from typing import NamedTuple
 
 import msgspec
@@ -49,8 +49,8 @@ class Answers(msgspec.Struct, array_like=True):
     answers: list[Answer]
     types: list[tuple[Site, tuple[int, ...]]] = []
     """Expressions of the repository's types: the classes they are instances of, as in `names`."""
-    unmatched: int = 0
-    """Definitions that the engine named and the record has not."""
+    interface: str = ""
+    """What other files' answers may rest on (see `memory.interface`)."""
 
 
 class Places:
@@ -114,13 +114,14 @@ class Places:
 
 def collect(
     report: Report,
+    wanted: Container[str],
     records: Mapping[str, ModuleRecord],
     places: Places,
     insertions: Callable[[str], list[Insertion]],
 ) -> Iterator[tuple[str, Answers]]:
-    """Each file's answers, from a report."""
-    types = dict(report.types())
-    for path, uses in report.uses():
+    """The answers of each file that is wanted, from a report."""
+    types = dict(report.types(wanted))
+    for path, uses in report.uses(wanted):
         if path in records:
             origin = Origin(insertions(path))
             yield path, _of_file(path, uses, types.get(path, []), records, places, origin)
@@ -170,7 +171,8 @@ def _of_file(
         found = tuple(name(target) for place in classes if (target := places.target(place)) is not None)
         if site is not None and found:
             typed.append((places.site(path, site), found))
-    return Answers([_named(records, target) for target in names], answers, typed)
+    named = [_named(records, target) for target in names]
+    return Answers(named, answers, typed)
 
 
 def _named(records: Mapping[str, ModuleRecord], target: Target) -> Named:

@@ -7,7 +7,7 @@ in the cache can be thrown away.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from typing import NamedTuple, Protocol
@@ -16,16 +16,27 @@ from filelock import FileLock
 
 from graph.errors import EngineError
 from graph.facts import Batch, Fact, Hyperedge, Member, Node, Provenance, Scope
-from graph.ingest.python import answers, calls, engine, fixtures, frameworks, parsing, scopes, staging, syntax
+from graph.ingest.python import (
+    answers,
+    calls,
+    engine,
+    fixtures,
+    frameworks,
+    parsing,
+    scopes,
+    staging,
+    syntax,
+    view,
+)
 from graph.ingest.python.attributes import Attributes, overloads
 from graph.ingest.python.dispatch import Dispatch
 from graph.ingest.python.injection import Injection
+from graph.ingest.python.memory import Memory, interface
 from graph.ingest.python.module import Fault, ModuleRecord
 from graph.ingest.python.program import Program
 from graph.ingest.python.records import CallSite
 from graph.ingest.python.rewriting import transcode
 from graph.ingest.python.shelf import Shelf
-from graph.ingest.python.view import View
 from graph.progress import Progress, silent
 from graph.schema import EdgeKind, NodeKind, Resolver
 
@@ -103,7 +114,8 @@ def read(
     shelf = Shelf(cache / "python.sqlite", f"{VERSION}.{syntax.SYNTAX_VERSION}")
     try:
         records = parsing.parse_all(ids, blobs, shelf, progress)
-        return _resolve(scope, ids, records, blobs, cache, engine, progress)
+        memory = Memory(shelf) if engine else None
+        return _resolve(scope, ids, records, blobs, cache / "engine", memory, progress)
     finally:
         shelf.close()
 
@@ -113,16 +125,16 @@ def _resolve(
     ids: Mapping[str, str],
     records: Mapping[str, ModuleRecord],
     blobs: Blobs,
-    cache: Path,
-    with_engine: bool,
+    folder: Path,
+    memory: Memory | None,
     progress: Progress,
 ) -> Batch:
     program = Program(scope, records, ids)
     table = fixtures.table(program)
     with ThreadPoolExecutor(1) as pool:
         asked: Future[_Said] | None = None
-        if with_engine:
-            asked = pool.submit(_ask, program, ids, table.parameters, blobs, cache / "engine")
+        if memory is not None:
+            asked = pool.submit(_ask, program, ids, table.parameters, blobs, folder, memory)
         progress("linking", 0, len(records))
         linked = scopes.link(program)
         progress("asking the type engine", 0, len(records))
@@ -148,26 +160,79 @@ def _resolve(
 
 
 def _ask(
-    program: Program, ids: Mapping[str, str], parameters: staging.Parameters, blobs: Blobs, folder: Path
+    program: Program,
+    ids: Mapping[str, str],
+    parameters: staging.Parameters,
+    blobs: Blobs,
+    folder: Path,
+    memory: Memory,
 ) -> _Said:
     """Let the engine read the tree; an engine that fails is a reason, never an error."""
     records = program.records
+    readable = {path: ids[path] for path, record in records.items() if record.diagnosis is None}
+    staged = staging.stage(program, readable, parameters)
+    refused = view.refused(staged.files)
+    shown = {path: file.digest() for path, file in staged.files.items() if path not in refused}
     try:
         found = engine.Engine.find()
-        folder.mkdir(parents=True, exist_ok=True)
-        with FileLock(folder / "lock"):
-            readable = {path: ids[path] for path, record in records.items() if record.diagnosis is None}
-            staged = staging.stage(program, readable, parameters)
-            view = View(folder)
-            refused = view.write(staged.files, blobs, staged.values)
-            places = answers.Places(records, _lines(ids, blobs))
-            with found.report(view.root, view.paths(), [*program.roots, str(view.support)]) as report:
-                said = dict(answers.collect(report, records, places, view.insertions))
+        context = repr((found.version, program.roots, staged.values))
+        known = memory.recall(context, shown)
+        said, changed = known if known is not None else ({}, shown)
+        if changed:
+            folder.mkdir(parents=True, exist_ok=True)
+            with FileLock(folder / "lock"):
+                asking = _Asking(program, ids, blobs, found, view.View(folder), staged)
+                said = asking.all(said, changed, shown)
+            memory.remember(context, shown, said)
     except EngineError as error:
         return _Said({}, {}, error)
-    unsaid = readable.keys() - refused.keys() - said.keys()
-    dropped = dict.fromkeys(sorted(unsaid), "the engine left it out")
-    return _Said(said, refused | dropped, None)
+    unsaid = dict.fromkeys(sorted(shown.keys() - said.keys()), "the engine left it out")
+    return _Said(said, refused | unsaid, None)
+
+
+class _Asking:
+    """A view that is written, and what the engine says of it."""
+
+    def __init__(
+        self,
+        program: Program,
+        ids: Mapping[str, str],
+        blobs: Blobs,
+        found: engine.Engine,
+        copy: view.View,
+        staged: staging.Stage,
+    ) -> None:
+        self._program = program
+        self._engine = found
+        self._view = copy
+        self._lines = _lines(ids, blobs)
+        copy.write(staged.files, blobs, staged.values)
+
+    def all(
+        self, said: dict[str, answers.Answers], changed: Mapping[str, str], shown: Mapping[str, str]
+    ) -> dict[str, answers.Answers]:
+        """Answers of every file: of the changed ones alone where nothing else can have moved."""
+        if said.keys() >= changed.keys():
+            alone = self._read(changed)
+            if alone.keys() == changed.keys() and all(
+                alone[path].interface == said[path].interface for path in changed
+            ):
+                return {**said, **alone}
+        return self._read(shown)
+
+    def _read(self, paths: Iterable[str]) -> dict[str, answers.Answers]:
+        held = set(self._view.paths())
+        files = [path for path in paths if path in held]
+        search = [*self._program.roots, str(self._view.support)]
+        records = self._program.records
+        places = answers.Places(records, self._lines)
+        wanted = set(files)
+        with self._engine.report(self._view.root, files, search) as report:
+            said = {}
+            for path, found in answers.collect(report, wanted, records, places, self._view.insertions):
+                found.interface = interface(records[path], report.interface(path))
+                said[path] = found
+            return said
 
 
 def _lines(ids: Mapping[str, str], blobs: Blobs) -> Callable[[str], list[bytes] | None]:

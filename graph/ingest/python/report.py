@@ -7,7 +7,9 @@ in UTF-8 bytes, ends exclusive; here they become 1-based lines and 0-based byte 
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import re
+from collections.abc import Container, Iterator
+from hashlib import blake2b
 from pathlib import Path
 from typing import Literal, NamedTuple, TypeVar
 
@@ -21,6 +23,12 @@ FORMAT = 1
 
 _Shape = TypeVar("_Shape")
 Kind = Literal["call", "attribute", "identifier", "define", "format"]
+
+
+_NOTHING = msgspec.Raw()
+_NUMBERS = re.compile(
+    rb'"(?:module_id|class_id|func_def_index)":\d+,?|"function_id":"[^"]*",?|"(?:name_)?location":"[^"]*",?'
+)
 
 
 class Place(NamedTuple):
@@ -135,16 +143,39 @@ class _Expressions(msgspec.Struct):
 class _FunctionDefinition(msgspec.Struct):
     name: str
     name_location: str = ""
+    parent: msgspec.Raw = _NOTHING
+    undecorated_signatures: msgspec.Raw = _NOTHING
 
 
 class _ClassDefinition(msgspec.Struct):
     name: str
     name_location: str = ""
+    bases: msgspec.Raw = _NOTHING
+    mro: msgspec.Raw = _NOTHING
+    fields: dict[str, msgspec.Raw] = {}
 
 
 class _Definitions(msgspec.Struct):
     function_definitions: dict[str, _FunctionDefinition] = {}
     class_definitions: dict[str, _ClassDefinition] = {}
+    global_variables: dict[str, msgspec.Raw] = {}
+
+    def types(self) -> bytes:
+        """What the definitions look like from outside, wherever they stand: digest."""
+        seen = [
+            b"|".join((item.name.encode(), _bare(item.parent), _bare(item.undecorated_signatures)))
+            for item in self.function_definitions.values()
+        ]
+        for klass in self.class_definitions.values():
+            fields = sorted(name.encode() + _bare(field) for name, field in klass.fields.items())
+            seen.append(b"|".join((klass.name.encode(), _bare(klass.bases), _bare(klass.mro), *fields)))
+        seen += (name.encode() + _bare(variable) for name, variable in self.global_variables.items())
+        return blake2b(b"\n".join(sorted(seen)), digest_size=16).digest()
+
+
+def _bare(data: msgspec.Raw) -> bytes:
+    """Without numbers and places, which an edit elsewhere in the file moves."""
+    return _NUMBERS.sub(b"", bytes(data))
 
 
 class _Module(msgspec.Struct):
@@ -199,6 +230,7 @@ class Report:
                 self._modules[module.module_id] = (path[len(prefix) :], module.info_filename)
         self._functions: dict[tuple[int, str], Place] = {}
         self._classes: dict[tuple[int, int], Place] = {}
+        self._types: dict[str, bytes] = {}
         self._read_definitions()
 
     @property
@@ -206,26 +238,30 @@ class Report:
         """Paths, relative to the view, that the engine reported on."""
         return {path for path, _ in self._modules.values()}
 
+    def interface(self, path: str) -> bytes:
+        """Digest of the types of what a file defines, as others see them."""
+        return self._types.get(path, b"")
+
     def places(self, path: str) -> Iterator[Place]:
         """Every definition of a file that the report names."""
         for places in (self._functions.values(), self._classes.values()):
             yield from (place for place in places if place.path == path)
 
-    def uses(self) -> Iterator[tuple[str, list[Use]]]:
+    def uses(self, wanted: Container[str]) -> Iterator[tuple[str, list[Use]]]:
         """Each file's uses that matter: with a target here, or known to lie elsewhere, or open."""
         decoder = msgspec.json.Decoder(_CallGraphs)
         for module, (path, name) in self._modules.items():
             file = self._folder / "call_graphs" / name
-            if file.exists():
+            if path in wanted and file.exists():
                 graphs = self._decode(file, decoder).call_graphs
                 yield path, [use for at, sites in graphs.items() for use in self._uses_of(module, at, sites)]
 
-    def types(self) -> Iterator[tuple[str, list[tuple[Site, tuple[Place, ...]]]]]:
+    def types(self, wanted: Container[str]) -> Iterator[tuple[str, list[tuple[Site, tuple[Place, ...]]]]]:
         """Each file's expressions that are instances of the repository's classes, or such a class."""
         decoder = msgspec.json.Decoder(_Expressions)
         for path, name in self._modules.values():
             file = self._folder / "type_of_expressions" / name
-            if file.exists():
+            if path in wanted and file.exists():
                 found: list[tuple[Site, tuple[Place, ...]]] = []
                 for function in self._decode(file, decoder).functions.values():
                     classes = [self._known(kind) for kind in function.type_table]
@@ -248,6 +284,7 @@ class Report:
             if not file.exists():
                 continue
             found = self._decode(file, decoder)
+            self._types[path] = found.types()
             for key, function in found.function_definitions.items():
                 if not function.name_location:  # made by the engine: a dataclass's __init__
                     continue

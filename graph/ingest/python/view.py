@@ -105,14 +105,14 @@ class View:
         DiskError
             When the copy cannot be written.
         """
-        refused = {path: reason for path in files if (reason := _refusal(path, files))}
+        left = refused(files)
         try:
             self._load()
-            stale = [path for path in self._files if path not in files or path in refused]
+            stale = [path for path in self._files if path not in files or path in left]
             self._remove(stale)
             for path, shown in files.items():
-                if path not in refused and not self._holds(path, shown) and not self._put(path, shown, read):
-                    refused[path] = "its text cannot be decoded"
+                if path not in left and not self._holds(path, shown) and not self._put(path, shown, read):
+                    left[path] = "its text cannot be decoded"
             self.support.mkdir(parents=True, exist_ok=True)
             _replace(self.support / f"{SUPPORT}.py", "\n".join((PREAMBLE, *values, "")).encode())
             manifest = _Manifest(VERSION, self._files)
@@ -122,7 +122,7 @@ class View:
                 f"The copy for the type engine cannot be written to {self._folder}: {error.strerror}.",
                 "Make room on that disk, or point MAESTRO_DATA at another one.",
             ) from error
-        return refused
+        return left
 
     def insertions(self, path: str) -> list[Insertion]:
         """What was put into a file besides its own text."""
@@ -179,6 +179,11 @@ class View:
                     parent.rmdir()
                 except OSError:
                     break  # it holds other files
+
+
+def refused(files: Mapping[str, Shown]) -> dict[str, str]:
+    """Files that the engine cannot be shown by their paths, and why."""
+    return {path: reason for path in files if (reason := _refusal(path, files))}
 
 
 def _refusal(path: str, files: Mapping[str, Shown]) -> str:
