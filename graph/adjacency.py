@@ -22,13 +22,14 @@ from graph.schema import EDGES, TIERS, EdgeKind, Form, Tier, code_of
 Ints = NDArray[np.int32]
 Places = NDArray[np.int64]
 
-RULES = 3
+RULES = 4
 """Counts up whenever the same hyperedges come to give other dependencies: array files hold those."""
 
 WIDTH = len(TIERS)
 """Offsets a node has in `ptr`, one a tier."""
 _HIERARCHY = Tier.HIERARCHY.rank
 _DECORATING = code_of(Form.DECORATING)
+_WRAPPER = code_of(Form.WRAPPER)
 
 
 @unique
@@ -143,10 +144,12 @@ def dependencies(members: Members) -> Dependencies:
 
 
 def followed(members: Members) -> Dependencies:
-    """The dependencies that a cone follows: all but two kinds that would make every cone everything.
+    """The dependencies that a cone follows: all but three kinds that would make every cone everything.
 
     What a module or class body runs to decorate a definition, since Decorates says what comes of
-    it; and what the code of tests writes outside of it, since that lasts as long as the test.
+    it; what the code of tests writes outside of it, since that lasts as long as the test; and from
+    a decorated function to the wrapper that all functions with its decorator share, where its own
+    callers are known: the wrapper's callers are those of every other function too.
     """
     found = dependencies(members)
     kept = members.form[found.edge] != _DECORATING
@@ -159,7 +162,20 @@ def followed(members: Members) -> Dependencies:
     writing = np.zeros(table.size, np.bool_)
     writing[table.owner[table.role == ROLE_CODE["writer"]]] = True
     kept &= ~(writing[found.edge] & in_tests[found.leaves] & ~in_tests[found.enters])
+    kept &= ~_joined_by_wrapper(members, found, kept)
     return Dependencies(found.leaves[kept], found.enters[kept], found.edge[kept], found.tier[kept])
+
+
+def _joined_by_wrapper(members: Members, found: Dependencies, kept: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """Pairs from a wrapped function to a shared wrapper, where somebody else depends on the function."""
+    wrapping = members.form[found.edge] == _WRAPPER
+    shared = np.zeros(members.node_count, np.bool_)
+    shared[found.leaves[wrapping]] = True
+    inner = wrapping & shared[found.enters]
+    known = np.zeros(members.node_count, np.bool_)
+    known[found.leaves[kept & ~wrapping]] = True
+    joined: NDArray[np.bool_] = inner & known[found.leaves]
+    return joined
 
 
 class _Table:
