@@ -9,7 +9,7 @@ file's answers can have moved; where it did not, everything is read again.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Container, Mapping
 from hashlib import blake2b
 
 import msgspec
@@ -110,7 +110,7 @@ class Memory:
         return worlds
 
 
-def interface(record: ModuleRecord, types: bytes) -> str:
+def interface(record: ModuleRecord, types: bytes, handing: Container[int]) -> str:
     """Digest of all of a file that another file's answers may rest on.
 
     Parameters
@@ -120,6 +120,8 @@ def interface(record: ModuleRecord, types: bytes) -> str:
         since the engine tells such values apart where their types look alike.
     types : bytes
         What the engine inferred of its definitions (see `report.Report.interface`).
+    handing : container of int
+        Places of the functions that return callables.
     """
     uses = record.uses
     scopes = {scope.place: scope for scope in uses.scopes}
@@ -132,7 +134,8 @@ def interface(record: ModuleRecord, types: bytes) -> str:
             parts.append(sorted((name, repr(bound)) for name, bound in scopes[place].names.items()))
     for function in uses.functions:
         parts.append((function.flags, function.parameters, function.returns))
-        parts.append(_results(scopes.get(function.place), function.results))
+        if function.place in handing:
+            parts.append(_results(scopes.get(function.place), function.results))
     return _digest(repr(parts).encode("utf-8", "surrogatepass"))
 
 

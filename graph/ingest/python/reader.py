@@ -41,7 +41,7 @@ from graph.progress import Progress, silent
 from graph.schema import EdgeKind, NodeKind, Resolver
 
 LANGUAGE = "python"
-VERSION = 1
+VERSION = 2
 """Raised whenever the same tree would make other facts."""
 
 Blobs = Callable[[str], bytes]
@@ -230,7 +230,8 @@ class _Asking:
         with self._engine.report(self._view.root, files, search) as report:
             said = {}
             for path, found in answers.collect(report, wanted, records, places, self._view.insertions):
-                found.interface = interface(records[path], report.interface(path))
+                handing = {target.place for at in report.handing(path) if (target := places.target(at))}
+                found.interface = interface(records[path], report.interface(path), handing)
                 said[path] = found
             return said
 

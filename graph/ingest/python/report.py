@@ -8,6 +8,7 @@ in UTF-8 bytes, ends exclusive; here they become 1-based lines and 0-based byte 
 from __future__ import annotations
 
 import re
+from collections import defaultdict
 from collections.abc import Container, Iterator
 from hashlib import blake2b
 from pathlib import Path
@@ -231,6 +232,7 @@ class Report:
         self._functions: dict[tuple[int, str], Place] = {}
         self._classes: dict[tuple[int, int], Place] = {}
         self._types: dict[str, bytes] = {}
+        self._handing: dict[str, list[Place]] = defaultdict(list)
         self._read_definitions()
 
     @property
@@ -241,6 +243,10 @@ class Report:
     def interface(self, path: str) -> bytes:
         """Digest of the types of what a file defines, as others see them."""
         return self._types.get(path, b"")
+
+    def handing(self, path: str) -> list[Place]:
+        """Functions of a file that take or return callables, of which their types do not say which."""
+        return self._handing.get(path, [])
 
     def places(self, path: str) -> Iterator[Place]:
         """Every definition of a file that the report names."""
@@ -289,7 +295,10 @@ class Report:
                 if not function.name_location:  # made by the engine: a dataclass's __init__
                     continue
                 site = _span(function.name_location)
-                self._functions[module, key] = Place(path, site.line, site.column)
+                place = Place(path, site.line, site.column)
+                self._functions[module, key] = place
+                if b"->" in bytes(function.undecorated_signatures):
+                    self._handing[path].append(place)
             for number, klass in found.class_definitions.items():
                 if not klass.name_location:
                     continue
