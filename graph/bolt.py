@@ -5,8 +5,8 @@ from __future__ import annotations
 import logging
 import re
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
-from contextlib import asynccontextmanager, contextmanager
-from dataclasses import dataclass
+from contextlib import asynccontextmanager, contextmanager, suppress
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -36,7 +36,7 @@ OLDEST = (5, 26)
 # Retries are the driver's business: without a handler of its own it would print them to people.
 logging.getLogger("neo4j").addHandler(logging.NullHandler())
 
-_RETRY_SECONDS = 15.0
+_RIVALS = 4
 _CONNECT_SECONDS = 10.0
 _PAGE = 1_000
 _VERSION = re.compile(r"/(\d+)\.(\d+)")
@@ -48,10 +48,15 @@ class Address:
 
     uri: str
     user: str
-    password: str
+    password: str = field(repr=False)
     database: str | None
+    retry_seconds: float = 10.0
     log: Path | None = None
     """The server's log, where it is ours to read."""
+
+
+class DuplicateError(StoreError):
+    """A record was to be created that is there already: a bug, or somebody was quicker."""
 
 
 class Transaction:
@@ -97,7 +102,7 @@ class Line:
                 auth=(address.user, address.password),
                 connection_timeout=_CONNECT_SECONDS,
                 connection_acquisition_timeout=_CONNECT_SECONDS * 3,
-                max_transaction_retry_time=_RETRY_SECONDS,
+                max_transaction_retry_time=address.retry_seconds,
                 user_agent="maestro",
                 # A label or property that no fact has used yet is nothing to be told of.
                 notifications_min_severity="OFF",
@@ -127,6 +132,13 @@ class Line:
         with translated(self.address):
             async with self._driver.session(database=self.address.database) as session:
                 return await session.execute_write(managed)
+
+    async def write_new(self, work: Callable[[Transaction], Awaitable[T]]) -> T:
+        """`write` for what others may be creating too: done again where they were quicker."""
+        for _ in range(_RIVALS):
+            with suppress(DuplicateError):
+                return await self.write(work)
+        return await self.write(work)
 
     async def read(self, work: Callable[[Transaction], Awaitable[T]]) -> T:
         """Do work in one reading transaction."""
@@ -229,7 +241,7 @@ def _refused(address: Address, error: Neo4jError) -> StoreError | DiskError | De
         )
     tail = f" The server's last words:\n{said}\n" if said else ""
     if isinstance(error, ConstraintError):
-        return StoreError(f"A fact was to be created twice: {text}.{tail}", "Run `maestro doctor`.")
+        return DuplicateError(f"A fact was to be created twice: {text}.{tail}", "Run `maestro doctor`.")
     return StoreError(
         f"The server refused a statement ({error.code}): {text}.{tail}", "Run `maestro doctor`."
     )

@@ -104,7 +104,7 @@ async def take(line: Line, name: str, owner: Owner) -> Claim:
             "dead": dead,
             "lease": SECONDS * 1000,
         }
-        rows = await line.write(lambda tx, given=params: tx.rows("claims/take", Filling(), given))  # type: ignore[misc]
+        rows = await line.write_new(lambda tx, given=params: tx.rows("claims/take", Filling(), given))  # type: ignore[misc]
         row = rows[0]
         if row["won"]:
             return Claim(name, owner.token, row["ticket"])

@@ -21,7 +21,7 @@ import subprocess
 import sys
 import time
 from contextlib import suppress
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -46,7 +46,7 @@ class Seat:
 
     uri: str
     user: str
-    secret: str
+    secret: str = field(repr=False)
     token: str
     server: Process
     log: Path

@@ -11,7 +11,7 @@ import json
 import os
 import secrets
 from contextlib import suppress
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 import psutil
@@ -72,7 +72,7 @@ class Lease:
     bolt: int
     http: int
     user: str
-    secret: str
+    secret: str = field(repr=False)
     idle: float
     """Seconds that the server stays without a client."""
     used: float = 0.0

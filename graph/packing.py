@@ -30,15 +30,15 @@ KEY_BYTES = 7_900
 
 _ODD = re.compile("[\ud800-\udfff\ufdd0]")
 _ESCAPED = re.compile("\ufdd0([0-9a-f]{4})")
-_SCOPE = re.compile(r"[^\s/:@][^\s:@]*/[^\s/:@]+")
+_NAME = re.compile(r"[^\s/:@]+")
 
 
 def check_scope(scope: Scope) -> None:
     """Refuse names that would run into other repositories' keys."""
-    if not _SCOPE.fullmatch(str(scope)):
+    if not all(_NAME.fullmatch(name) for name in scope):
         raise InputError(
             f"{str(scope)!r} cannot name a repository in the store.",
-            "Names have no spaces, colons or at-signs, and the repository's no slash.",
+            "Neither the tenant's name nor the repository's has spaces, slashes, colons or at-signs.",
         )
 
 

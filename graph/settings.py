@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ipaddress
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from graph.errors import InputError, PolicyError
@@ -21,7 +21,7 @@ class StoreSettings:
     uri: str | None = None
     """Bolt address of a Neo4j server; None for the embedded one."""
     user: str = "neo4j"
-    password: str = ""
+    password: str = field(default="", repr=False)
     database: str = ""
     """Name of the database; empty for the server's default (the embedded one's is `maestro`)."""
     heap: str = "1g"
@@ -32,6 +32,8 @@ class StoreSettings:
     """How long the embedded server may take to start."""
     statement_seconds: float = 120.0
     """How long one statement may run on the embedded server."""
+    retry_seconds: float = 10.0
+    """How long a transaction is tried again while a server is away or its records are contended."""
     host: str = "127.0.0.1"
     """Listening address of the embedded server; loopback only."""
     port: int = 0

@@ -34,6 +34,10 @@ from graph.upkeep import Counts, Dangling, Pruned, Standing
 __all__ = ["Counts", "Dangling", "Head", "Pruned", "Run", "Standing", "Store", "StoreSettings"]
 
 
+_EMBEDDED_RETRY = 3.0
+"""An embedded server that is gone comes back at another port, so that waiting for it is in vain."""
+
+
 class Head(NamedTuple):
     """The run at which a family of a repository's facts stands."""
 
@@ -81,13 +85,17 @@ class Store:
         settings.check()
         if settings.uri is not None:
             database = settings.database or None
-            address = Address(settings.uri, settings.user, settings.password, database)
+            address = Address(
+                settings.uri, settings.user, settings.password, database, settings.retry_seconds
+            )
             async with _opened(address) as store:
                 yield store
             return
         seat = await asyncio.to_thread(embedded.join, settings)
         try:
-            async with _opened(Address(seat.uri, seat.user, seat.secret, DATABASE, seat.log)) as store:
+            patience = min(settings.retry_seconds, _EMBEDDED_RETRY)
+            address = Address(seat.uri, seat.user, seat.secret, DATABASE, patience, seat.log)
+            async with _opened(address) as store:
                 yield store
         finally:
             await asyncio.shield(asyncio.to_thread(embedded.leave, settings, seat))
@@ -191,7 +199,7 @@ class Store:
         for kind, found in by_kind.items():
             for batch in upkeep.chunks(list(found.values()), packing.ROWS):
                 progress("writing nodes", done, len(nodes))
-                await self._line.write(lambda tx, k=kind, b=batch: _write_nodes(tx, run, k, b))  # type: ignore[misc]
+                await self._line.write_new(lambda tx, k=kind, b=batch: _write_nodes(tx, run, k, b))  # type: ignore[misc]
                 done += len(batch)
         if nodes:
             progress("writing nodes", len(nodes), len(nodes))

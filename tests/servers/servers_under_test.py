@@ -110,7 +110,7 @@ class Neo4j:
         self._process: subprocess.Popen[bytes] | None = None
         self._port = _free_port()
         self.settings = StoreSettings(
-            home / "none", uri=f"bolt://127.0.0.1:{self._port}", password=self._password
+            home / "none", uri=f"bolt://127.0.0.1:{self._port}", password=self._password, retry_seconds=2.0
         )
 
     def start(self) -> None:
