@@ -2,6 +2,7 @@
 # make test                        lint, types, and every test on every server that is here
 
 REPO ?= $(CURDIR)
+ASK ?= HEAD
 PYTHON ?=
 export PYTHON
 
@@ -25,7 +26,7 @@ schema:
 
 picture:
 	@scripts/setup run
-	@.venv/bin/python -m scripts.picture
+	@.venv/bin/python -m scripts.picture "$(REPO)" "$(ASK)"
 
 clean:
 	rm -rf .venv build .mypy_cache .ruff_cache .pytest_cache .hypothesis

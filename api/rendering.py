@@ -246,7 +246,7 @@ def _named(symbol: Symbol, mark: Text | None = None) -> Text:
 
 
 def _proof(entry: Reached, direction: str, limit: int) -> Text:
-    """`exact  Signature.apply  called by Task.retry:642  called by ...`; a long one loses its middle."""
+    """`exact  Signature.apply → called by Task.retry:642 → ...`; a long one loses its middle."""
     steps = list(entry.proof)
     left = 0
     if limit <= SHOWN and len(steps) > 4:
@@ -266,7 +266,7 @@ def _step(step: Step, direction: str, last: bool) -> Text:
     words = _UP if direction == "up" else _DOWN
     verb = words.get(EdgeKind(step.edge), step.edge) if step.edge in set(EdgeKind) else step.edge
     form = f" ({step.form})" if step.form and step.form != "plain" else ""
-    line = f" line {step.line}" if step.line > 0 else ""
+    line = f":{step.line}" if step.line > 0 else ""
     what = "it" if last else title(step.target)
     side = {"base": " [before]", "head": " [now]"}.get(step.side, "")
     return Text.assemble((f" → {verb}{form} ", "quiet"), what, (line + side, "place"))
@@ -278,7 +278,7 @@ def _tests(impact: Impact, limit: int) -> RenderableType:
     files = len({entry.symbol.path for entry in impact.tests})
     grid = _grid(2)
     nearest = sorted(impact.tests, key=lambda entry: (entry.distance, entry.symbol.key))
-    for entry in _spread(nearest, limit):
+    for entry in sorted(_spread(nearest, limit), key=lambda entry: entry.distance):
         name = f"{entry.symbol.path}::{entry.symbol.name}" if entry.symbol.path else entry.symbol.name
         steps = Text.assemble((plural(entry.distance, "step"), "quiet"), " ", (entry.tier, entry.tier))
         grid.add_row(Text(printable(name), style="test"), steps)
