@@ -68,7 +68,8 @@ def diagnoses(batch: Batch) -> set[tuple[str, str]]:
 
 
 CHAIN = {
-    "make.py": "class A:\n    def go(self):\n        return 1\n\n\nclass B:\n    def go(self):\n        return 2\n\n\n"
+    "make.py": "class A:\n    def go(self):\n        return 1\n\n\n"
+    "class B:\n    def go(self):\n        return 2\n\n\n"
     "def make():\n    return A()\n",
     "mid.py": "from make import make\n\n\ndef mid():\n    return make()\n",
     "use.py": "from mid import mid\n\n\ndef use():\n    return mid().go()\n",
@@ -98,9 +99,12 @@ def test_function_handed_over_by_name_moves_a_call_too(tree: Tree) -> None:
     assert ("use.py::use", "make.py::one") not in second
 
 
-def test_edit_that_keeps_the_interface_is_read_alone_and_right(tree: Tree, tmp_path: Path, monkeypatch) -> None:
+def test_edit_that_keeps_the_interface_is_read_alone_and_right(
+    tree: Tree, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     tree.read(CHAIN)
-    edited = CHAIN | {"use.py": "from mid import mid\n\n\ndef use():\n    found = mid()\n    return found.go()\n"}
+    text = "from mid import mid\n\n\ndef use():\n    found = mid()\n    return found.go()\n"
+    edited = CHAIN | {"use.py": text}
     incremental = tree.read(edited)
     assert tree.asked == [sorted(CHAIN), ["use.py"]]
     fresh = Tree(tmp_path / "other", monkeypatch).read(edited)
@@ -133,11 +137,15 @@ def test_new_file_reads_everything(tree: Tree) -> None:
 def test_a_tests_parameter_has_its_fixtures_type(tree: Tree) -> None:
     batch = tree.read(
         {
-            "app.py": "class App:\n    def run(self):\n        return 1\n    def client(self):\n        return Client(self)\n"
-            "class Client:\n    def __init__(self, app):\n        self.app = app\n    def get(self):\n        return 1\n",
-            "tests/conftest.py": "import pytest\nfrom app import App\n\n\n@pytest.fixture\ndef app():\n    yield App()\n\n\n"
+            "app.py": "class App:\n    def run(self):\n        return 1\n"
+            "    def client(self):\n        return Client(self)\n\n\n"
+            "class Client:\n    def __init__(self, app):\n        self.app = app\n"
+            "    def get(self):\n        return 1\n",
+            "tests/conftest.py": "import pytest\nfrom app import App\n\n\n"
+            "@pytest.fixture\ndef app():\n    yield App()\n\n\n"
             "@pytest.fixture(scope='session')\ndef client(app):\n    return app.client()\n",
-            "tests/test_app.py": "def test_run(client, app, number=1):\n    app.run()\n    assert client.get() == 1\n",
+            "tests/test_app.py": "def test_run(client, app, number=1):\n"
+            "    app.run()\n    assert client.get() == 1\n",
         }
     )
     found = {
@@ -151,7 +159,9 @@ def test_a_tests_parameter_has_its_fixtures_type(tree: Tree) -> None:
     assert found["t/r:tests/conftest.py::client", "t/r:app.py::App.client"] is Tier.HIERARCHY
 
 
-def test_engine_that_fails_is_said_and_our_reader_answers(tree: Tree, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_engine_that_fails_is_said_and_our_reader_answers(
+    tree: Tree, monkeypatch: pytest.MonkeyPatch
+) -> None:
     def fail(cls):
         raise EngineError("The type engine pyrefly is not installed.")
 
@@ -171,13 +181,15 @@ def test_no_engine_asks_nothing_and_says_nothing(tree: Tree) -> None:
 
 def test_file_that_the_engine_cannot_be_shown_is_read_by_ours(tree: Tree) -> None:
     odd = "odd\udcff.py"
-    batch = tree.read({odd: "def f():\n    g()\n\n\ndef g():\n    pass\n", "a.py": "def h():\n    pass\n\n\nh()\n"})
+    other = "def h():\n    pass\n\n\nh()\n"
+    batch = tree.read({odd: "def f():\n    g()\n\n\ndef g():\n    pass\n", "a.py": other})
     assert (f"{odd}::f", f"{odd}::g") in calls(batch)
     assert (odd, "engine.silent") in diagnoses(batch)
 
 
 def test_broken_file_stays_with_a_diagnosis(tree: Tree) -> None:
-    batch = tree.read({"bad.py": "def f(:\n", "good.py": "def f():\n    return g()\n\n\ndef g():\n    return 1\n"})
+    good = "def f():\n    return g()\n\n\ndef g():\n    return 1\n"
+    batch = tree.read({"bad.py": "def f(:\n", "good.py": good})
     assert any(path == "bad.py" for path, _ in diagnoses(batch))
     assert ("good.py::f", "good.py::g") in calls(batch)
 
@@ -205,12 +217,14 @@ def test_encoding_that_a_file_declares_is_kept(tree: Tree) -> None:
     text = "# -*- coding: latin-1 -*-\ndef f():\n    'é'; return g()\n\n\ndef g():\n    return 1\n"
     batch = tree.read({"a.py": text.encode("latin-1")})
     assert calls(batch) == {("a.py::f", "a.py::g")}
-    assert {edge.provenance.resolver for edge in batch.edges if edge.kind is EdgeKind.CALLS} == {Resolver.PYREFLY}
+    found = {edge.provenance.resolver for edge in batch.edges if edge.kind is EdgeKind.CALLS}
+    assert found == {Resolver.PYREFLY}
 
 
 def test_virtual_only_where_something_overrides(tree: Tree) -> None:
     text = (
-        "class A:\n    def f(self):\n        self.g()\n        self.h()\n    def g(self): ...\n    def h(self): ...\n"
+        "class A:\n    def f(self):\n        self.g()\n        self.h()\n"
+        "    def g(self): ...\n    def h(self): ...\n"
         "class B(A):\n    def g(self): ...\n"
     )
     virtual = {
@@ -223,9 +237,11 @@ def test_virtual_only_where_something_overrides(tree: Tree) -> None:
 
 def test_receiver_narrows_the_overrides(tree: Tree) -> None:
     text = (
-        "class A:\n    def g(self): ...\nclass B(A): ...\nclass C(A):\n    def g(self): ...\nclass D(B):\n    def g(self): ...\n"
+        "class A:\n    def g(self): ...\nclass B(A): ...\nclass C(A):\n    def g(self): ...\n"
+        "class D(B):\n    def g(self): ...\n"
         "def f(b: B):\n    b.g()\n"
     )
     batch = tree.read({"a.py": text})
     assert calls(batch) == {("a.py::f", "a.py::A.g"), ("a.py::f", "a.py::D.g")}
-    assert not any(dict(edge.props)["virtual"] for edge in batch.edges if edge.kind is EdgeKind.CALLS)
+    edges = [edge for edge in batch.edges if edge.kind is EdgeKind.CALLS]
+    assert not any(dict(edge.props)["virtual"] for edge in edges)
