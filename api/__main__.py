@@ -1,5 +1,8 @@
 """`python -m api` is `maestro`."""
 
-from api.command import main
+try:
+    from api.command import main
 
-main()
+    main()
+except KeyboardInterrupt:  # ctrl-C while modules were still being loaded
+    raise SystemExit(130) from None

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import contextlib
 import os
+import signal
 import traceback
 from collections.abc import Awaitable, Callable, Iterator
+from types import FrameType
 from typing import TYPE_CHECKING, Annotated
 
 import anyio
@@ -62,6 +64,7 @@ async def _work(settings: Settings, work: Work) -> documents.Document:
 def failing(json: bool, resuming: str = "") -> Iterator[Settings]:
     """Read the settings for a `with` block and turn what goes wrong in it into words and an exit code."""
     settings = Settings()
+    before = signal.signal(signal.SIGINT, _stop)
     try:
         settings = read_settings(os.environ)
         yield settings
@@ -77,6 +80,14 @@ def failing(json: bool, resuming: str = "") -> Iterator[Settings]:
         told = masked(error, settings)
         tell(told, json)
         raise typer.Exit(failure_of(told).exit_code) from None
+    finally:
+        signal.signal(signal.SIGINT, before)
+
+
+def _stop(number: int, frame: FrameType | None) -> None:
+    """Stop where the work is. asyncio would wait for its next pause, and resolving has none for seconds."""
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # a second ctrl-C cuts off what cleans up
+    raise KeyboardInterrupt
 
 
 def _single(error: BaseException) -> BaseException:
