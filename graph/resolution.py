@@ -56,6 +56,7 @@ def resolve(
         found.sources,
         mirror.blob,
         workspace.cache(scope),
+        settings={path: mirror.blob(blob) for path, blob in _settings(mirror, tree, found)},
         engine=engine,
         progress=progress,
     )
@@ -128,10 +129,15 @@ def content_of(mirror: Mirror, scope: Scope, tree: str) -> str:
     for path in sorted(found.languages):
         if rules is not None:
             words.append(path)
-        if path.rpartition("/")[2] in configuration.NAMES and (entry := mirror.entry(tree, path)):
-            words.append(f"{path}\0{entry.blob}")
+    words += [f"{path}\0{blob}" for path, blob in _settings(mirror, tree, found)]
     words.append(rules[0].blob if rules else "")
     return hashlib.blake2b("\n".join(words).encode(), digest_size=20).hexdigest()
+
+
+def _settings(mirror: Mirror, tree: str, found: walk.Walk) -> list[tuple[str, str]]:
+    """Path and blob of the files that configure tests and entry points; oversized ones are left out."""
+    entries = [mirror.entry(tree, path) for path in sorted(found.languages) if configuration.wanted(path)]
+    return [(entry.path, entry.blob) for entry in entries if entry and 0 <= entry.size <= walk.MAX_SIZE]
 
 
 def _facts_of_side(

@@ -6,12 +6,11 @@ in the cache can be thrown away.
 
 from __future__ import annotations
 
-import gc
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import contextmanager
 from pathlib import Path
+from types import MappingProxyType
 from typing import NamedTuple, Protocol
 
 from filelock import FileLock
@@ -21,6 +20,7 @@ from graph.facts import Batch, Fact, Hyperedge, Member, Node, Provenance, Scope
 from graph.ingest.python import (
     answers,
     calls,
+    configuration,
     engine,
     fixtures,
     frameworks,
@@ -32,6 +32,7 @@ from graph.ingest.python import (
 )
 from graph.ingest.python.attributes import Attributes, overloads
 from graph.ingest.python.dispatch import Dispatch
+from graph.ingest.python.garbage import uncollected
 from graph.ingest.python.injection import Injection
 from graph.ingest.python.memory import Memory, interface
 from graph.ingest.python.module import Fault, ModuleRecord
@@ -90,6 +91,7 @@ def read(
     blobs: Blobs,
     cache: Path,
     *,
+    settings: Mapping[str, bytes] = MappingProxyType({}),
     engine: bool = True,
     progress: Progress = silent,
 ) -> Batch:
@@ -103,6 +105,8 @@ def read(
         The bytes of a blob by its id.
     cache : Path
         Folder for what is kept between runs.
+    settings : mapping
+        Path to bytes of the files that configure tests and entry points (`configuration.wanted`).
     engine : bool
         Whether the type engine is asked; where it fails our own reader answers alone, and a
         Diagnosis of every file says so.
@@ -113,30 +117,24 @@ def read(
         When the cache cannot be written.
     """
     ids = {source.path: source.blob for source in sources if source.language == LANGUAGE}
-    with _uncollected():
-        return _read(scope, ids, blobs, cache, engine, progress)
-
-
-@contextmanager
-def _uncollected() -> Iterator[None]:
-    """Without the cycle collector: millions of small values are made here, and none in cycles."""
-    enabled = gc.isenabled()
-    gc.disable()
-    try:
-        yield
-    finally:
-        if enabled:
-            gc.enable()
+    with uncollected():
+        return _read(scope, ids, settings, blobs, cache, engine, progress)
 
 
 def _read(
-    scope: Scope, ids: Mapping[str, str], blobs: Blobs, cache: Path, with_engine: bool, progress: Progress
+    scope: Scope,
+    ids: Mapping[str, str],
+    settings: Mapping[str, bytes],
+    blobs: Blobs,
+    cache: Path,
+    with_engine: bool,
+    progress: Progress,
 ) -> Batch:
     shelf = Shelf(cache / "python.sqlite", f"{VERSION}.{syntax.SYNTAX_VERSION}")
     try:
         records = parsing.parse_all(ids, blobs, shelf, progress)
         memory = Memory(shelf) if with_engine else None
-        return _resolve(scope, ids, records, blobs, cache / "engine", memory, progress)
+        return _resolve(scope, ids, records, settings, blobs, cache / "engine", memory, progress)
     finally:
         shelf.close()
 
@@ -145,13 +143,14 @@ def _resolve(
     scope: Scope,
     ids: Mapping[str, str],
     records: Mapping[str, ModuleRecord],
+    settings: Mapping[str, bytes],
     blobs: Blobs,
     folder: Path,
     memory: Memory | None,
     progress: Progress,
 ) -> Batch:
     program = Program(scope, records, ids)
-    table = fixtures.table(program)
+    table = fixtures.table(program, configuration.read(settings))
     with ThreadPoolExecutor(1) as pool:
         asked: Future[_Said] | None = None
         if memory is not None:
