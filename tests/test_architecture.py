@@ -114,3 +114,19 @@ def test_long_files_are_noticed():
         length = len(path.read_text(encoding="utf-8").splitlines())
         if length > LONGEST:
             warnings.warn(f"{path.relative_to(ROOT)} has {length} lines", stacklevel=1)
+
+
+def test_every_variable_that_is_named_is_a_setting():
+    from dataclasses import fields
+
+    from api.settings import PREFIX, Settings
+
+    known = {PREFIX + entry.name.upper() for entry in fields(Settings)}
+    told = [*sources(), ROOT / "README.md", ROOT / "docker-compose.yml", ROOT / "Dockerfile"]
+    wrong = {
+        name
+        for path in told
+        for name in re.findall(r"\bMAESTRO_[A-Z0-9_]+", path.read_text(encoding="utf-8"))
+        if name not in known and not name.startswith("MAESTRO_TEST_")
+    }
+    assert wrong <= {"MAESTRO_X_Y", "MAESTRO_TEST_"}
