@@ -144,7 +144,8 @@ class Merger:
             return call
         if call.tier is not Tier.EXACT and not self._says([call], call.targets[0], by_target=False):
             call = call._replace(form=Form.HANDED)
-        if asked and call.tier is Tier.TYPED and not (len(call.targets) == 1 and call.site in self._own_fields):
+        field = len(call.targets) == 1 and call.site in self._own_fields
+        if asked and call.tier is Tier.TYPED and not field:
             call = call._replace(tier=OVERRIDE)
         return call
 
@@ -153,8 +154,8 @@ class Merger:
         forms: dict[Form, list[tuple[Target, bool, Target | None]]] = defaultdict(list)
         for index, how, dispatched, dunder, receiver in answer.targets:
             target = names[index]
-            if target is None or (dunder and answer.kind != "call"):
-                continue  # reading a callable object is not handing its class's __call__ over
+            if target is None or (answer.kind != "call" and (dunder or how == "init")):
+                continue  # reading a class or a callable object is not handing over what calling it runs
             form = Form.IMPLICIT
             if how in ("getter", "setter"):
                 form = Form.PROPERTY
@@ -212,6 +213,8 @@ class Merger:
                 tier = SEVERAL if count <= FEW else OVERRIDE
             if form is Form.HANDED:
                 tier = HANDED
+            elif form is Form.CONSTRUCTOR:
+                tier = FUNCTION
             if by_fixture and (dispatched or receiver or self._dispatch.owner(target)):
                 tier = OVERRIDE
             virtual, others = self._dispatch.below(target, receiver) if dispatched else (False, ())

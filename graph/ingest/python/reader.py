@@ -44,7 +44,7 @@ from graph.progress import Progress, silent
 from graph.schema import EdgeKind, NodeKind, Resolver
 
 LANGUAGE = "python"
-VERSION = 2
+VERSION = 3
 """Raised whenever the same tree would make other facts."""
 
 Blobs = Callable[[str], bytes]

@@ -86,7 +86,10 @@ def test_engine_that_hangs_is_killed(tmp_path: Path) -> None:
     root = put(tmp_path)
     begun = time.monotonic()
     hanging = fake(tmp_path, "sleep 60 & sleep 60")
-    with pytest.raises(EngineError, match="did not finish"), hanging.report(root, ["a.py"], [""], seconds=0.5):
+    with (
+        pytest.raises(EngineError, match="did not finish"),
+        hanging.report(root, ["a.py"], [""], seconds=0.5),
+    ):
         pass
     assert time.monotonic() - begun < 20
 
