@@ -254,13 +254,22 @@ async def test_only_one_writes_a_repository(store, store_settings, scope) -> Non
 
 
 async def test_of_many_who_begin_at_once_one_does(store, store_settings, scope) -> None:
+    tried = 0
+    all_tried = asyncio.Event()
+
     async def attempt() -> int:
+        nonlocal tried
         async with Store.open(store_settings) as one:
             try:
                 run = await one.begin(scope, commit=COMMIT, tree=TREE, families=CODE)
             except StoreBusyError:
+                run = None
+            tried += 1
+            if tried == 8:
+                all_tried.set()
+            if run is None:
                 return 0
-            await asyncio.sleep(1.0)
+            await all_tried.wait()
             await one.flip(run)
             return run.number
 
