@@ -102,7 +102,7 @@ def disk_error(path: Path, error: OSError) -> DiskError:
         return DiskError(f"The disk that holds {path} is full.", "Make room, then run the command again.")
     return DiskError(
         f"Nothing can be written in the data directory {path}: {error.strerror or error}.",
-        "Choose another with MAESTRO_DATA_DIR, or make this one writable.",
+        "Choose another with MAESTRO_DATA, or make this one writable.",
     )
 
 
