@@ -56,8 +56,8 @@ class _Amount(ProgressColumn):
     """`120 of 161`, or nothing where the amount is not known."""
 
     def render(self, task: Task) -> Text:
-        if not task.total:
-            return Text(f"{int(task.completed):,}" if task.completed else "", style="quiet")
+        if not task.total or task.total <= 1:
+            return Text(f"{int(task.completed):,}" if task.completed > 1 else "", style="quiet")
         return Text(f"{int(task.completed):,} of {int(task.total):,}", style="quiet")
 
 
@@ -129,7 +129,7 @@ class Meter:
                 self._bars.update(self._task, completed=ended, total=ended)
             self._task = self._bars.add_task(self._phase, total=None)
         if self._task is not None:
-            self._bars.update(self._task, completed=self._done, total=self._total or None)
+            self._bars.update(self._task, completed=self._done, total=self._total if self._done else None)
 
     def start(self) -> None:
         """Begin to count the seconds of patience."""

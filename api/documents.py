@@ -43,6 +43,7 @@ class Step(Struct, frozen=True, kw_only=True):
     target: Annotated[Symbol, Meta(description="The other end.")]
     edge: Annotated[str, Meta(description="Kind of the hyperedge: Calls, References, ...")]
     tier: Annotated[str, Meta(description="How sure it is: exact, typed, hierarchy, name, ambiguous.")]
+    role: Annotated[str, Meta(description="Role of the end that depends: reader, caller, ...")] = ""
     form: Annotated[str, Meta(description="How a call is written: plain, property, ...; else empty.")] = ""
     path: Annotated[str, Meta(description="File in which it is written.")] = ""
     line: Annotated[int, Meta(description="Line on which it is written; 0 where none is known.")] = 0

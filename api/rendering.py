@@ -27,7 +27,7 @@ _UP = {
     EdgeKind.IMPORTS: "imported by",
     EdgeKind.REFERENCES: "read by",
     EdgeKind.INHERITS: "base of",
-    EdgeKind.OVERRIDES: "overridden by",
+    EdgeKind.OVERRIDES: "overrides",
     EdgeKind.DECORATES: "decorates",
     EdgeKind.REGISTERS: "registered in",
     EdgeKind.PATCHES: "patched by",
@@ -40,7 +40,7 @@ _DOWN = {
     EdgeKind.IMPORTS: "imports",
     EdgeKind.REFERENCES: "reads",
     EdgeKind.INHERITS: "derives from",
-    EdgeKind.OVERRIDES: "overrides",
+    EdgeKind.OVERRIDES: "overridden by",
     EdgeKind.DECORATES: "decorated by",
     EdgeKind.REGISTERS: "registers",
     EdgeKind.PATCHES: "patches",
@@ -265,6 +265,8 @@ def _proof(entry: Reached, direction: str, limit: int) -> Text:
 def _step(step: Step, direction: str, last: bool) -> Text:
     words = _UP if direction == "up" else _DOWN
     verb = words.get(EdgeKind(step.edge), step.edge) if step.edge in set(EdgeKind) else step.edge
+    if step.edge == EdgeKind.REFERENCES and step.role == "target":
+        verb = "writes" if direction == "up" else "written by"
     form = f" ({step.form})" if step.form and step.form != "plain" else ""
     line = f":{step.line}" if step.line > 0 else ""
     what = "it" if last else title(step.target)

@@ -49,6 +49,7 @@ def step(view: StepView, direction: Direction) -> documents.Step:
         target=target,
         edge=view.kind.value,
         tier=view.tier.value,
+        role=view.role,
         form=view.form.value,
         path=view.path,
         line=view.line,

@@ -8,7 +8,7 @@ from graph.incidence import Incidence
 from graph.overlay import Overlay, Version
 from graph.queries.nodes import NodeView, view
 from graph.reach import Step
-from graph.schema import EdgeKind, Form, Tier
+from graph.schema import EDGES, EdgeKind, Form, Tier
 
 _FORMS = tuple(Form)
 _HOLDERS: dict[EdgeKind, tuple[str, ...]] = {
@@ -45,6 +45,8 @@ class StepView:
     path: str
     line: int
     side: Version | None
+    role: str = ""
+    """The role in which the dependent stands: of a reference, `reader`, or `target` of a write."""
 
 
 class Proofs:
@@ -86,7 +88,17 @@ class Proofs:
             path,
             line,
             incidence.version_of(step.edge) if isinstance(incidence, Overlay) else None,
+            _role(incidence, step.edge, near, far),
         )
+
+
+def _role(incidence: Incidence, edge: int, dependency: int, dependent: int) -> str:
+    """The role in which the dependent is reached from the dependency."""
+    members = set(incidence.members(edge))
+    for leaves, enters in EDGES[incidence.edge_kind_of(edge)].impact:
+        if (leaves, dependency) in members and (enters, dependent) in members:
+            return enters
+    return ""
 
 
 def site(incidence: Incidence, edge: int, ends: tuple[int, ...] = ()) -> tuple[str, int]:

@@ -63,6 +63,12 @@ def shown(impact: Impact, width: int = 100, everything: bool = False, **options:
     return console.file.getvalue()  # type: ignore[attr-defined]
 
 
+def test_a_write_is_not_told_as_a_read():
+    written = msgspec.structs.replace(step(START, NEAR, "typed"), edge="References", role="target")
+    entry = Reached(symbol=NEAR, distance=1, tier="typed", proof=(written,))
+    assert "start → writes it:9" in shown(cone(reached=(entry,)))
+
+
 def test_a_cone_shows_what_it_starts_from_reaches_and_proves():
     text = shown(cone())
     for words in (
@@ -73,7 +79,7 @@ def test_a_cone_shows_what_it_starts_from_reaches_and_proves():
         "start  src/a.py:3",
         "2 symbols in 2 files, 1 test",
         "start → called by it:9",
-        "start → called by near:9 → overridden by it:9 [before]",
+        "start → called by near:9 → overrides it:9 [before]",
         "t.py::test_far",
         "@team (1 changed, 1 reached)",
         "2 exact, 1 hierarchy",
