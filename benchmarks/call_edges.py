@@ -8,8 +8,9 @@ function is met by the line of its `def` or of its first decorator. Only functio
 edges with both ends in FILES, or in files that the truth names where FILES is not given.
 
 precision_exact, recall_exact: calls of form plain at tiers exact and typed.
-precision_all, recall_all: every form, whatever a cone follows by default; where a call is
-dispatched at run time the overrides count as callees.
+precision_all, recall_all: calls of every form that a cone follows by default, asked of the arrays that
+cones run on; where a call is dispatched at run time the overrides count as callees.
+recall_recorded: the same of all calls that are recorded at the tiers of a default cone.
 With `--runtime` the truth is what one run saw, so that only recall means something.
 """
 
@@ -25,10 +26,12 @@ from pathlib import Path
 from typing import NamedTuple, TypeAlias
 
 from benchmarks.figures import print_figures, print_table
-from graph.facts import Batch, Hyperedge, Scope
+from graph.adjacency import Dependencies, dependencies, followed
+from graph.facts import Batch, Scope
+from graph.incidence import Incidence
 from graph.ingest.git import Mirror
 from graph.resolution import resolve
-from graph.schema import DEFAULT_TIER, EdgeKind, Form, NodeKind, Sort, Tier
+from graph.schema import DEFAULT_TIER, EdgeKind, Form, NodeKind, Sort, Tier, code_of
 from graph.workspace import Workspace
 
 SURE = (Tier.EXACT, Tier.TYPED)
@@ -79,31 +82,46 @@ def functions(batch: Batch, runtime: bool = False) -> Functions:
     return found
 
 
-def predictions(batch: Batch, spots: dict[str, Spot]) -> tuple[set[Edge], set[Edge]]:
-    """Edges between functions: the sure plain ones, and all that a default cone follows."""
+class Predicted(NamedTuple):
+    """Edges between functions."""
+
+    exact: set[Edge]
+    """Sure plain calls."""
+    followed: set[Edge]
+    """Calls that a default cone follows, by the arrays that cones run on: they leave some out."""
+    recorded: set[Edge]
+    """All calls at a default cone's tiers, as `maestro export calls` lists them."""
+
+
+def predictions(batch: Batch, spots: dict[str, Spot]) -> Predicted:
+    """What the batch says, overrides counted as callees where a call is dispatched at run time."""
+    exact: set[Edge] = set()
+    for edge in batch.edges:
+        if edge.kind is EdgeKind.CALLS and edge.form is Form.PLAIN and edge.tier in SURE:
+            caller = spots.get(edge.members[0].key)
+            named = {spots[member.key] for member in edge.members[1:] if member.key in spots}
+            exact |= {(caller, callee) for callee in named} if caller is not None else set()
+    arrays = Incidence.build(batch, scope=SCOPE, head=0, commit="", tree="")
+    recorded, kept = (_calls(batch, arrays, found, spots) for found in (dependencies(arrays), followed(arrays)))
+    return Predicted(exact, kept, recorded)
+
+
+def _calls(batch: Batch, arrays: Incidence, found: Dependencies, spots: dict[str, Spot]) -> set[Edge]:
     below: dict[str, list[str]] = defaultdict(list)
     for edge in batch.edges:
         if edge.kind is EdgeKind.OVERRIDES:
             roles = {member.role: member.key for member in edge.members}
             below[roles["base"]].append(roles["override"])
-    exact: set[Edge] = set()
+    calls = code_of(EdgeKind.CALLS)
     everything: set[Edge] = set()
-    for edge in batch.edges:
-        if edge.kind is not EdgeKind.CALLS or edge.tier is None or edge.tier.rank > DEFAULT_TIER.rank:
+    for callee, caller, edge_id, rank in zip(found.leaves, found.enters, found.edge, found.tier, strict=True):
+        spot = spots.get(arrays.keys[caller])
+        if spot is None or arrays.edge_kind[edge_id] != calls or rank > DEFAULT_TIER.rank:
             continue
-        caller = spots.get(edge.members[0].key)
-        if caller is None:
-            continue
-        named = {member.key for member in edge.members if member.role == "callee"}
-        if edge.form is Form.PLAIN and edge.tier in SURE:
-            exact |= {(caller, spots[key]) for key in named if key in spots}
-        reached = _with_overrides(named, below) if _is_virtual(edge) else named
-        everything |= {(caller, spots[key]) for key in reached if key in spots}
-    return exact, everything
-
-
-def _is_virtual(edge: Hyperedge) -> bool:
-    return dict(edge.props).get("virtual") is True
+        named = {arrays.keys[callee]}
+        reached = _with_overrides(named, below) if arrays.virtual[edge_id] else named
+        everything |= {(spot, spots[key]) for key in reached if key in spots}
+    return everything
 
 
 def _with_overrides(keys: Iterable[str], below: dict[str, list[str]]) -> set[str]:
@@ -147,11 +165,12 @@ def figures(batch: Batch, rows: list[list[str | int]], arguments: argparse.Names
             and inside(caller, arguments.source)
         )
 
-    exact, everything = (set(filter(counts, edges)) for edges in predictions(batch, known.spots))
+    exact, everything, recorded = (set(filter(counts, edges)) for edges in predictions(batch, known.spots))
     truth = {edge for edge in truth if counts(edge)}
     precision_exact, recall_exact = score(exact, truth)
     precision_all, recall_all = score(everything, truth)
-    result: dict[str, float] = {"recall_all": recall_all, "recall_exact": recall_exact, "edges": len(truth)}
+    result: dict[str, float] = {"recall_all": recall_all, "recall_exact": recall_exact}
+    result |= {"recall_recorded": score(recorded, truth)[1], "edges": len(truth)}
     if not arguments.runtime:
         result |= {"precision_exact": precision_exact, "precision_all": precision_all}
     if arguments.show:
