@@ -73,6 +73,9 @@ def chunks(items: Sequence[T], size: int) -> Iterator[list[T]]:
 
 async def sweep(line: Line, claim: Claim, scope: Scope, run: int) -> int:
     """Remove what a run that never flipped the head wrote, and undo its retirements; how much was removed."""
+    # A batch that was broken off may still be about to commit. It renewed the claim, so that doing the
+    # same here comes after it, or makes it fail: what is listed from now on is all there will be.
+    await line.write(claim.renew)
     gone = 0
     for kind in _EDGE_KINDS:
         written = {"prefix": packing.one_run(scope, run)}
