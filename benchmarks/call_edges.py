@@ -102,8 +102,8 @@ def predictions(batch: Batch, spots: dict[str, Spot]) -> Predicted:
             named = {spots[member.key] for member in edge.members[1:] if member.key in spots}
             exact |= {(caller, callee) for callee in named} if caller is not None else set()
     arrays = Incidence.build(batch, scope=SCOPE, head=0, commit="", tree="")
-    recorded, kept = (_calls(batch, arrays, found, spots) for found in (dependencies(arrays), followed(arrays)))
-    return Predicted(exact, kept, recorded)
+    kept = _calls(batch, arrays, followed(arrays), spots)
+    return Predicted(exact, kept, _calls(batch, arrays, dependencies(arrays), spots))
 
 
 def _calls(batch: Batch, arrays: Incidence, found: Dependencies, spots: dict[str, Spot]) -> set[Edge]:
