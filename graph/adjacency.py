@@ -22,7 +22,7 @@ from graph.schema import EDGES, TIERS, EdgeKind, Form, Tier, code_of
 Ints = NDArray[np.int32]
 Places = NDArray[np.int64]
 
-RULES = 4
+RULES = 5
 """Counts up whenever the same hyperedges come to give other dependencies: array files hold those."""
 
 WIDTH = len(TIERS)
@@ -65,14 +65,15 @@ class Adjacency:
     ----------
     ptr : int32[5 * nodes + 1]
         Entries of node v at tier t are `ptr[5 v + t] : ptr[5 v + t + 1]`; nodes are the real
-        ones, then the dispatch nodes.
+        ones, then the dispatch nodes, then the ends.
     node : int32[entries]
         Where an entry leads.
     edge : int32[entries]
         The hyperedge that says so; -1 from a method to a dispatch node or back, where a chain
         of Overrides does (see `Overriding`).
-    dispatch : int32[dispatch nodes]
-        The method that each dispatch node stands for, ascending.
+    dispatch : int32[dispatch nodes + ends]
+        The method that each dispatch node stands for, ascending; then, as `~wrapper`, the shared
+        wrapper that each end stands for: a function leads there from within it, and no further.
     """
 
     ptr: Ints
@@ -85,6 +86,18 @@ class Adjacency:
     def size(self) -> int:
         """Nodes, dispatch nodes included."""
         return (len(self.ptr) - 1) // WIDTH
+
+    def real(self, node: int, count: int) -> int:
+        """The node that a node beyond the `count` real ones stands for; a real one is itself."""
+        if node < count:
+            return node
+        found = int(self.dispatch[node - count])
+        return found if found >= 0 else ~found
+
+    def ends(self, count: int) -> tuple[int, Ints]:
+        """The first id of the ends, where there are `count` real nodes, and their wrappers."""
+        methods = int((self.dispatch >= 0).sum())
+        return count + methods, ~self.dispatch[methods:]
 
     def counts(self, tier: int) -> Ints:
         """Entries of each node up to a tier."""
@@ -144,12 +157,10 @@ def dependencies(members: Members) -> Dependencies:
 
 
 def followed(members: Members) -> Dependencies:
-    """The dependencies that a cone follows: all but three kinds that would make every cone everything.
+    """The dependencies that a cone follows: all but two kinds that would make every cone everything.
 
     What a module or class body runs to decorate a definition, since Decorates says what comes of
-    it; what the code of tests writes outside of it, since that lasts as long as the test; and from
-    a decorated function to the wrapper that all functions with its decorator share, where its own
-    callers are known: the wrapper's callers are those of every other function too.
+    it; and what the code of tests writes outside of it, since that lasts as long as the test.
     """
     found = dependencies(members)
     kept = members.form[found.edge] != _DECORATING
@@ -162,19 +173,21 @@ def followed(members: Members) -> Dependencies:
     writing = np.zeros(table.size, np.bool_)
     writing[table.owner[table.role == ROLE_CODE["writer"]]] = True
     kept &= ~(writing[found.edge] & in_tests[found.leaves] & ~in_tests[found.enters])
-    kept &= ~_joined_by_wrapper(members, found, kept)
     return Dependencies(found.leaves[kept], found.enters[kept], found.edge[kept], found.tier[kept])
 
 
-def _joined_by_wrapper(members: Members, found: Dependencies, kept: NDArray[np.bool_]) -> NDArray[np.bool_]:
-    """Pairs from a wrapped function to a shared wrapper, where somebody else depends on the function."""
+def _into_wrappers(members: Members, found: Dependencies) -> NDArray[np.bool_]:
+    """Pairs from a wrapped function to the wrapper that all functions with its decorator share.
+
+    Where somebody depends on the function itself. A cone that went on from the wrapper would
+    reach the callers of every other function with that decorator.
+    """
     wrapping = members.form[found.edge] == _WRAPPER
     shared = np.zeros(members.node_count, np.bool_)
     shared[found.leaves[wrapping]] = True
-    inner = wrapping & shared[found.enters]
     known = np.zeros(members.node_count, np.bool_)
-    known[found.leaves[kept & ~wrapping]] = True
-    joined: NDArray[np.bool_] = inner & known[found.leaves]
+    known[found.leaves[~wrapping]] = True
+    joined: NDArray[np.bool_] = wrapping & shared[found.enters] & known[found.leaves]
     return joined
 
 
@@ -293,8 +306,9 @@ def adjacencies(members: Members) -> tuple[Adjacency, Adjacency]:
 
 
 def _with_dispatch(members: Members) -> tuple[Dependencies, Ints]:
-    """Dependencies with those through dispatch nodes, and the methods that have such a node."""
+    """Dependencies with those through dispatch nodes and to ends, and what `Adjacency.dispatch` says."""
     plain = followed(members)
+    ending = _into_wrappers(members, plain)
     lower, upper, links = overriding(members).closure()
     called = members.virtual[plain.edge]
     dispatch = np.intersect1d(plain.leaves[called], upper)
@@ -303,13 +317,16 @@ def _with_dispatch(members: Members) -> tuple[Dependencies, Ints]:
     count = members.node_count
     above = (np.searchsorted(dispatch, upper[used]) + count).astype(np.int32)
     below = (np.searchsorted(dispatch, plain.leaves[called]) + count).astype(np.int32)
+    ends, at = np.unique(plain.enters[ending], return_inverse=True)
+    enters = plain.enters.copy()
+    enters[ending] = at + count + len(dispatch)
     joined = Dependencies(
         np.concatenate((plain.leaves, lower[used], below)),
-        np.concatenate((plain.enters, above, plain.enters[called])),
+        np.concatenate((enters, above, plain.enters[called])),
         np.concatenate((plain.edge, np.full(len(above), -1, np.int32), plain.edge[called])),
         np.concatenate((plain.tier, links[used], np.maximum(plain.tier[called], _HIERARCHY))),
     )
-    return joined, dispatch.astype(np.int32)
+    return joined, np.concatenate((dispatch, ~ends)).astype(np.int32)
 
 
 def _distinct(pairs: Dependencies, size: int) -> Dependencies:

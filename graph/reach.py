@@ -216,10 +216,17 @@ class Reached:
         InputError
             Where the cone does not reach the node.
         """
-        for rank, distances in enumerate(self._passes):
-            if distances[node] != FAR:
-                return self._walk(node, rank)
+        for at in (node, self._end(node)):
+            for rank, distances in enumerate(self._passes):
+                if at >= 0 and distances[at] != FAR:
+                    return self._walk(at, rank)
         raise InputError(f"Node {node} is not in this cone.")
+
+    def _end(self, node: int) -> int:
+        """The end that stands for a wrapper; -1 where a node has none."""
+        first, wrappers = self._graph.adjacency(self.direction).ends(self._graph.node_count)
+        at = int(np.searchsorted(wrappers, node))
+        return first + at if at < len(wrappers) and wrappers[at] == node else -1
 
     def _walk(self, node: int, rank: int) -> list[Step]:
         steps: list[tuple[int, int, int, int]] = []
@@ -256,8 +263,8 @@ class Reached:
         count = self._graph.node_count
         if node < count:
             return self._graph.keys.raw(node), False
-        dispatch = self._graph.adjacency(self.direction).dispatch
-        return self._graph.keys.raw(int(dispatch[node - count])), True
+        real = self._graph.adjacency(self.direction).real(node, count)
+        return self._graph.keys.raw(real), True
 
     def followed(self) -> tuple[tuple[Tier, int], ...]:
         """Dependencies that the search followed, by tier."""
@@ -281,11 +288,10 @@ def shown(graph: Graph, steps: Sequence[tuple[int, int, int, int]], direction: D
 
     `steps` are (from, to, edge, rank of the tier), dispatch nodes among them.
     """
-    dispatch, count = graph.adjacency(direction).dispatch, graph.node_count
+    adjacency, count = graph.adjacency(direction), graph.node_count
     found: list[Step] = []
     for source, target, edge, rank in steps:
-        start = source if source < count else int(dispatch[source - count])
-        end = target if target < count else int(dispatch[target - count])
+        start, end = adjacency.real(source, count), adjacency.real(target, count)
         if edge >= 0:
             found.append(Step(start, end, edge, TIERS[rank]))
         elif direction is Direction.UP:
@@ -341,17 +347,14 @@ def cone(
     asked = tier.rank
     gained, passes = [], []
     for rank in range(asked + 1):
-        fresh = search.grow(rank, asked)
-        gained.append(fresh[fresh < graph.node_count])
+        gained.append(search.grow(rank, asked))
         passes.append(search.distances)
+    gained, parts = _real(gained, passes, adjacency, graph.node_count)
     nodes = np.concatenate(gained)
     tiers = np.repeat(np.arange(asked + 1, dtype=np.uint8), [len(part) for part in gained])
-    parts = [distances.take(part) for distances, part in zip(passes, gained, strict=True)]
     hubs = _hubs_of(search, graph, asked)
     weaker = range(asked + 1, len(TIERS)) if possible else ()
-    more = tuple(
-        (TIERS[rank], int((search.grow(rank, asked) < graph.node_count).sum())) for rank in weaker
-    )
+    more = tuple((TIERS[rank], int((search.grow(rank, asked) < graph.node_count).sum())) for rank in weaker)
     unresolved = graph.unresolved()
     return Reached(
         begun,
@@ -370,13 +373,30 @@ def cone(
     )
 
 
+def _real(
+    gained: list[Places], passes: list[Distances], adjacency: Adjacency, count: int
+) -> tuple[list[Places], list[Distances]]:
+    """What each tier gained without dispatch nodes, and how far it is.
+
+    An end is the wrapper that it stands for, unless the wrapper was reached in its own right.
+    """
+    first, wrappers = adjacency.ends(count)
+    nodes, distances = [], []
+    for fresh, distance in zip(gained, passes, strict=True):
+        ends = fresh[fresh >= first]
+        lone = ends[passes[-1].take(wrappers.take(ends - first)) == FAR]
+        plain = fresh[fresh < count]
+        nodes.append(np.concatenate((plain, wrappers.take(lone - first).astype(np.int64))))
+        distances.append(distance.take(np.concatenate((plain, lone))))
+    return nodes, distances
+
+
 def _hubs_of(search: _Search, graph: Graph, asked: int) -> tuple[tuple[int, int], ...]:
     """Hubs that were cut, most dependents first; a dispatch node counts as its method."""
     adjacency = search.adjacency
     cut: dict[int, int] = {}
     for node in search.cut:
-        at = node if node < graph.node_count else int(adjacency.dispatch[node - graph.node_count])
+        at = adjacency.real(node, graph.node_count)
         entries = int(adjacency.ptr[node * WIDTH + asked + 1] - adjacency.ptr[node * WIDTH])
         cut[at] = max(cut.get(at, 0), entries)
     return tuple(sorted(cut.items(), key=lambda item: (-item[1], item[0])))
-

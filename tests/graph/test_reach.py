@@ -145,6 +145,28 @@ def test_an_override_reaches_virtual_callers_of_its_base_only() -> None:
     ]
 
 
+def wrap(caller: str, callee: str) -> Hyperedge:
+    return call(caller, callee, Tier.TYPED)._replace(form=Form.WRAPPER)
+
+
+def test_functions_that_share_a_decorator_do_not_reach_one_anothers_callers() -> None:
+    shared = [call("user_f", "f"), call("user_g", "g"), wrap("user_f", "wrapper"), wrap("user_g", "wrapper")]
+    incidence = built([*shared, wrap("wrapper", "f"), wrap("wrapper", "g"), call("later", "user_f")])
+    assert reached(incidence, "f") == {"user_f": ("exact", 1), "later": ("exact", 2), "wrapper": ("typed", 1)}
+    assert proof(incidence, "f", "wrapper") == ["f Calls wrapper typed"]
+    assert set(reached(incidence, "wrapper")) == {"user_f", "user_g", "later"}
+    both = built(
+        [*shared, wrap("wrapper", "f"), wrap("wrapper", "g"), call("wrapper", "log"), call("log", "f")]
+    )
+    assert reached(both, "f")["wrapper"] == ("exact", 2), "a wrapper reached in its own right goes on"
+    assert "user_g" in reached(both, "f")
+
+
+def test_a_wrapped_function_that_nobody_calls_itself_is_followed_through_its_wrapper() -> None:
+    incidence = built([wrap("user", "wrapper"), wrap("wrapper", "f")])
+    assert reached(incidence, "f") == {"wrapper": ("typed", 1), "user": ("typed", 2)}
+
+
 def test_what_only_weak_tiers_reach_is_counted_apart() -> None:
     incidence = built(
         [call("b", "a"), call("n", "b", Tier.NAME), call("n2", "n"), call("m", "a", Tier.AMBIGUOUS)]
