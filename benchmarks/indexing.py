@@ -133,10 +133,9 @@ def ours(clone: Path, data: Path, edit: bool) -> dict[str, float]:
 
 async def index_here(clone: Path, data: Path, edit: bool) -> dict[str, float]:
     """Our side: index from nothing, then the history, then (with `edit`) one line."""
-    from graph.store import Store, StoreSettings
-
     from graph.facts import Scope
     from graph.indexing import index
+    from graph.store import Store, StoreSettings
     from graph.workspace import Workspace
 
     workspace, scope = Workspace(data), Scope("benchmark", clone.name)

@@ -24,9 +24,7 @@ from graph.facts import Hyperedge, Member, Node, Scope, Value
 from graph.schema import EDGES, EdgeKind, Form, NodeKind, Resolver, Sort, Tier
 from graph.strings import Strings
 
-ROLES: tuple[str, ...] = tuple(
-    dict.fromkeys(role.name for kind in EdgeKind for role in EDGES[kind].roles)
-)
+ROLES: tuple[str, ...] = tuple(dict.fromkeys(role.name for kind in EdgeKind for role in EDGES[kind].roles))
 """Every role of the schema; a role's place here is its code in `member_role`."""
 
 NODE_CODE = {kind: code for code, kind in enumerate(NodeKind)}

@@ -12,7 +12,8 @@ class Progress(Protocol):
     to cancel the work; nothing half-done becomes visible then.
     """
 
-    def __call__(self, phase: str, done: int, total: int) -> None: ...
+    def __call__(self, phase: str, done: int, total: int) -> None:
+        """Told how far a phase is."""
 
 
 def silent(phase: str, done: int, total: int) -> None:

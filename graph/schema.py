@@ -229,6 +229,8 @@ N = NodeKind
 _CODE = (N.SYMBOL,)
 
 
+# fmt: off
+# Tables are read by column: one kind a line.
 def _node(
     kind: NodeKind, live: bool, key: str, props: str, sentence: str, tenanted: bool = True
 ) -> NodeSpec:
@@ -352,6 +354,7 @@ EDGES: dict[EdgeKind, EdgeSpec] = {
 }
 
 
+# fmt: on
 def code_of(member: Enum) -> int:
     """The small integer that stands for an enumeration's member in the array files."""
     return list(type(member)).index(member)

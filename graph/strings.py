@@ -74,9 +74,7 @@ class Strings(Sequence[str]):
         if blob.isascii():
             text = blob.decode("ascii")
             return (text[a:b] for a, b in pairwise(ends))
-        return (
-            blob[a:b].decode("utf-8", "surrogatepass") for a, b in pairwise(ends)
-        )
+        return (blob[a:b].decode("utf-8", "surrogatepass") for a, b in pairwise(ends))
 
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, Strings):

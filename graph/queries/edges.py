@@ -80,9 +80,7 @@ def rows(incidence: Incidence, kind: EdgeKind, *, overrides: bool = True) -> Ite
             )
 
 
-Pairs = tuple[
-    NDArray[np.int32], NDArray[np.int32], NDArray[np.int32], NDArray[np.uint8], NDArray[np.bool_]
-]
+Pairs = tuple[NDArray[np.int32], NDArray[np.int32], NDArray[np.int32], NDArray[np.uint8], NDArray[np.bool_]]
 
 
 def _pairs(incidence: Incidence, kind: EdgeKind, overrides: bool) -> Pairs:

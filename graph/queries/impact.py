@@ -203,9 +203,7 @@ def _order(incidence: Incidence, found: Reached) -> Places:
 
 
 def _by_label(incidence: Incidence, nodes: Places) -> list[int]:
-    return sorted(
-        nodes.tolist(), key=lambda at: (incidence.path(at), incidence.line[at], incidence.keys[at])
-    )
+    return sorted(nodes.tolist(), key=lambda at: (incidence.path(at), incidence.line[at], incidence.keys[at]))
 
 
 def _owners(incidence: Incidence, source: Incidence, found: Reached) -> tuple[tuple[Owned, ...], int]:

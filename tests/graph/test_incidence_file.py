@@ -161,9 +161,7 @@ def test_a_reader_keeps_the_file_it_mapped_while_another_is_put_there(saved: Pat
     assert Incidence.open(saved).commit == "d"
 
 
-def test_a_failed_write_leaves_the_old_file_and_no_rest(
-    saved: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_failed_write_leaves_the_old_file_and_no_rest(saved: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def full(handle: int) -> None:
         raise OSError(28, "No space left on device")
 

@@ -324,5 +324,3 @@ def unresolved(
             Provenance(caller.path, blobs[caller.path], found[0].resolver),
             props=props,
         )
-
-

@@ -249,5 +249,3 @@ def dotted(node: ast.expr) -> str:
 def characters(line: bytes, column: int) -> int:
     """A byte column of a UTF-8 line as a column in characters."""
     return len(line[:column].decode("utf-8", "replace"))
-
-

@@ -199,7 +199,7 @@ def test_progress_is_told(sketch, mirrored):
     for number in range(3):
         head = sketch.commit({"a": b"%d" % number})
     told: list[tuple[int, int]] = []
-    read_history(mirrored(sketch), head, SCOPE, progress=lambda phase, done, total: told.append((done, total)))
+    read_history(mirrored(sketch), head, SCOPE, progress=lambda _, done, total: told.append((done, total)))
     assert told[-1] == (3, 3)
 
 
