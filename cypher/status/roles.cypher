@@ -3,6 +3,6 @@
 // columns: roles, total
 MATCH (h:{{edge}})
 WHERE h.id STARTS WITH $prefix
-OPTIONAL MATCH (n)-[i:IN]->(h)
+OPTIONAL MATCH (h)<-[i:IN]-(n)
 WITH h, collect(DISTINCT i.role) AS roles
 RETURN roles, count(*) AS total
