@@ -104,7 +104,7 @@ async def index(
     with workspace.writing(scope):
         progress("reading the repository", 0, 0)
         mirror = Mirror.refresh(source, workspace.mirror(scope))
-        commit = mirror.resolve(rev)
+        commit = mirror.head() if rev == "HEAD" else mirror.resolve(rev)
         indexed = await _index_code(store, workspace, mirror, scope, commit, full, engine, progress)
         resolution, delta, head, arrays = indexed
         past = None

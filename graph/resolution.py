@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from graph.errors import CorruptError, RepositoryError
-from graph.facts import Batch, Scope
+from graph.facts import Batch, Scope, file_node
 from graph.incidence import Incidence
 from graph.ingest import owners, walk
 from graph.ingest.git import EMPTY_TREE, Mirror
@@ -51,15 +51,17 @@ def resolve(
         When no file of the tree is supported: an empty extraction is never a success.
     """
     found = walk.walk(mirror, tree, scope)
+    settings = _settings(mirror, tree, found)
     batch = reader.read(
         scope,
         found.sources,
         mirror.blob,
         workspace.cache(scope),
-        settings={path: mirror.blob(blob) for path, blob in _settings(mirror, tree, found)},
+        settings={path: mirror.blob(blob) for path, blob in settings},
         engine=engine,
         progress=progress,
     )
+    batch.add(file_node(scope, path, found.languages[path]) for path, _ in settings)
     batch.add(found.diagnoses)
     batch.add(owners.read_owners(mirror, tree, scope, found.languages))
     return Resolution(tree, batch, len(found.sources), found.coverage())

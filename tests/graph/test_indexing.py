@@ -14,6 +14,7 @@ from graph.facts import Hyperedge, Scope
 from graph.indexing import CODE_FAMILIES, current_arrays, index, rebuild_arrays
 from graph.ingest.git import Mirror
 from graph.resolution import resolve
+from graph.schema import EdgeKind, NodeKind
 from graph.store import Store
 from graph.workspace import Workspace
 
@@ -190,6 +191,24 @@ async def test_repository_without_a_supported_file_is_an_error(store, workspace,
     with pytest.raises(RepositoryError):
         await index(store, workspace, scope, clone.path)
     assert await store.head(scope, "code") is None
+
+
+async def test_clone_without_commits_is_told_as_that(store, workspace, scope, tmp_path) -> None:
+    path = tmp_path / "unborn"
+    path.mkdir()
+    subprocess.run(["git", "init", "-q"], cwd=path, check=True)
+    with pytest.raises(RepositoryError, match="no commit"):
+        await index(store, workspace, scope, path)
+
+
+async def test_entry_points_are_stored_with_the_file_that_names_them(store, workspace, scope, clone) -> None:
+    text = '[project]\nname = "pkg"\n[project.scripts]\npkg = "pkg.use:run"\n'
+    clone.commit({"pyproject.toml": text})
+    await index(store, workspace, scope, clone.path)
+    arrays = await current_arrays(store, workspace, scope)
+    file = arrays.find(NodeKind.FILE, scope.file("pyproject.toml"))
+    registers = arrays.edges_of(EdgeKind.REGISTERS).tolist()
+    assert any(file in arrays.in_role(edge, "registry") for edge in registers)
 
 
 async def test_file_that_does_not_parse_is_kept_with_its_diagnosis(store, workspace, scope, clone) -> None:
