@@ -111,7 +111,7 @@ class Line:
         try:
             with translated(address):
                 line.agent = (await driver.get_server_info()).agent
-                _refuse_old(line.agent, address)
+                refuse_old(line.agent, address)
                 async with driver.session(database=address.database) as session:
                     await session.execute_read(_greet)
         except BaseException:
@@ -178,7 +178,8 @@ async def _greet(transaction: AsyncManagedTransaction) -> None:
     await (await transaction.run("RETURN 1 AS one")).consume()
 
 
-def _refuse_old(agent: str, address: Address) -> None:
+def refuse_old(agent: str, address: Address) -> None:
+    """StoreUnavailableError where a Neo4j is older than the statements are tried on."""
     found = _VERSION.search(agent)
     if found and (int(found[1]), int(found[2])) < OLDEST:
         raise StoreUnavailableError(

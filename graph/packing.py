@@ -19,9 +19,9 @@ from graph.errors import InputError, StoreError
 from graph.facts import Hyperedge, Member, Node, Props, Provenance, Scope, Value
 from graph.schema import EDGES, NODES, EdgeKind, Form, NodeKind, Resolver, Tier
 
-ROWS = 5_000
+ROWS = 2_500
 """Hyperedges or nodes of one transaction, at most."""
-MEMBERS = 20_000
+MEMBERS = 10_000
 """Members of one transaction's hyperedges, at most (a single hyperedge may have more)."""
 TEXT = 6 << 20
 """Characters of one transaction's values, about: the embedded server takes messages of 16 MB."""

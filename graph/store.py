@@ -19,7 +19,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
-from graph import claims, embedded, migrations, packing, upkeep
+from graph import claims, embedded, migrations, packing, upkeep, writing
 from graph.bolt import Address, Line, Row, Transaction
 from graph.claims import Claim, Owner
 from graph.cypher import Filling
@@ -66,9 +66,9 @@ class Run:
 class Store:
     """An open store. One instance writes a repository at a time; reading is free."""
 
-    def __init__(self, line: Line, log_owner: Owner) -> None:
+    def __init__(self, line: Line, owner: Owner) -> None:
         self._line = line
-        self._owner = log_owner
+        self._owner = owner
 
     @staticmethod
     @asynccontextmanager
@@ -188,55 +188,9 @@ class Store:
         InputError
             A fact does not fit the schema.
         """
-        await self._write_nodes(run, list(nodes), progress)
-        await self._write_edges(run, list(edges), progress)
-
-    async def _write_nodes(self, run: Run, nodes: list[Node], progress: Progress) -> None:
-        by_kind: dict[NodeKind, dict[str, Node]] = {}
-        for node in nodes:
-            by_kind.setdefault(node.kind, {})[node.key] = node
-        done = 0
-        for kind, found in by_kind.items():
-            for batch in upkeep.chunks(list(found.values()), packing.ROWS):
-                progress("writing nodes", done, len(nodes))
-                await self._line.write_new(lambda tx, k=kind, b=batch: _write_nodes(tx, run, k, b))  # type: ignore[misc]
-                done += len(batch)
-        if nodes:
-            progress("writing nodes", len(nodes), len(nodes))
-
-    async def _write_edges(self, run: Run, edges: list[Hyperedge], progress: Progress) -> None:
-        for edge in edges:
-            packing.check_edge(edge, run.scope)
-        done = 0
-        for load in packing.loads(edges):
-            progress("writing facts", done, len(edges))
-            first, rest = load.rows(run.scope, run.number)
-
-            async def work(
-                transaction: Transaction,
-                load: packing.Load = load,
-                first: packing.Part = first,
-                rest: list[packing.Part] = rest,
-            ) -> None:
-                await run.claim.renew(transaction)
-                filling = Filling(first.label, load.kind, load.shape)
-                params: Row = {"keys": first.keys, "rows": first.rows}
-                created = {**params, "scope": str(run.scope), "run": run.number}
-                await _join(transaction, "facts/create_edges", filling, first, created)
-                for part in rest:
-                    filling = Filling(part.label, load.kind, load.shape)
-                    await _join(
-                        transaction,
-                        "facts/join_members",
-                        filling,
-                        part,
-                        {"keys": part.keys, "rows": part.rows},
-                    )
-
-            await self._line.write(work)
-            done += len(load.edges)
-        if edges:
-            progress("writing facts", len(edges), len(edges))
+        place = writing.Place(self._line, run.claim, run.scope, run.number)
+        await writing.write_nodes(place, list(nodes), progress)
+        await writing.write_edges(place, list(edges), progress)
 
     async def retire(self, run: Run, ids: Iterable[tuple[EdgeKind, str]]) -> None:
         """End the validity of hyperedges (`digest@run`) at this run.
@@ -380,44 +334,3 @@ async def _opened(address: Address) -> AsyncIterator[Store]:
 def _heads(state: Row) -> dict[str, int]:
     pairs = (entry.partition("=") for entry in state["heads"] or ())
     return {family: int(number) for family, _, number in pairs}
-
-
-async def _write_nodes(transaction: Transaction, run: Run, kind: NodeKind, batch: list[Node]) -> None:
-    filling = Filling(kind)
-    await run.claim.renew(transaction)
-    rows = [packing.node_row(node) for node in batch]
-    known = {
-        row["key"]: row["props"]
-        for row in await transaction.rows("facts/known_nodes", filling, {"keys": [row[0] for row in rows]})
-    }
-    fresh = [row for row in rows if row[0] not in known]
-    if fresh:
-        await transaction.rows("facts/create_nodes", filling, {"rows": fresh})
-    moved = [
-        [row[0], said]
-        for row, node in zip(rows, batch, strict=True)
-        if row[0] in known and (said := packing.changed(node, known[row[0]]))
-    ]
-    if moved:
-        await transaction.rows("facts/update_nodes", filling, {"rows": moved})
-
-
-async def _join(
-    transaction: Transaction, statement: str, filling: Filling, part: packing.Part, params: Row
-) -> None:
-    """Create memberships and hold the server to their number: a missing node must never be a silent hole."""
-    rows, made = await transaction.rows_and_joined(statement, filling, params)
-    joined = rows[0]["joined"] if rows else 0
-    if joined == part.joined == made:
-        return
-    known = await transaction.rows("facts/known_nodes", Filling(part.label), {"keys": part.keys})
-    missing = sorted(set(part.keys) - {row["key"] for row in known})
-    if missing:
-        shown = ", ".join(missing[:3]) + (" …" if len(missing) > 3 else "")
-        raise NotFoundError(
-            f"A {filling.edge} names {len(missing)} {part.label} nodes that are not stored: {shown}.",
-            "A reader yielded a hyperedge without its nodes; nothing of this run is visible.",
-        )
-    raise StoreError(
-        f"The server created {made} of {part.joined} memberships of {filling.edge}.", "Run `maestro doctor`."
-    )

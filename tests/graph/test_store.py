@@ -11,6 +11,7 @@ from example_facts import SAID, call, contains, symbols
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from graph.bolt import Address, refuse_old
 from graph.claims import Claim
 from graph.errors import (
     InputError,
@@ -429,3 +430,21 @@ async def test_database_that_is_not_there(server, store) -> None:
     with pytest.raises((StoreUnavailableError, StoreError)):
         async with Store.open(wrong):
             pass
+
+
+@pytest.mark.parametrize("agent", ["Neo4j/5.25.1", "Neo4j/4.4.40", "Neo4j/3.5"])
+def test_neo4j_that_is_too_old(agent) -> None:
+    with pytest.raises(StoreUnavailableError, match=r"needs Neo4j 5\.26 or later"):
+        refuse_old(agent, Address("bolt://x", "neo4j", "secret", None))
+
+
+@pytest.mark.parametrize(
+    "agent", ["Neo4j/5.26.0", "Neo4j/2026.08.1", "Neo4j/5.26.0 compatible (ArcadeDB 26.10.2)", "odd"]
+)
+def test_server_that_is_new_enough(agent) -> None:
+    refuse_old(agent, Address("bolt://x", "neo4j", "secret", None))
+
+
+def test_password_is_in_no_representation(tmp_path) -> None:
+    settings = StoreSettings(tmp_path, uri="bolt://x", password="hush-hush")
+    assert "hush-hush" not in repr(settings) + repr(Address("bolt://x", "neo4j", "hush-hush", None))

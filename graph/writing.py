@@ -1,0 +1,110 @@
+"""Writing nodes and hyperedges in batches, each of which is one transaction and held to its counts."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import partial
+
+from graph import packing, upkeep
+from graph.bolt import Line, Row, Transaction
+from graph.claims import Claim
+from graph.cypher import Filling
+from graph.errors import NotFoundError, StoreError
+from graph.facts import Hyperedge, Node, Scope
+from graph.progress import Progress
+from graph.schema import NodeKind
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where a run writes: the line, the claim that every transaction renews, the repository, the run."""
+
+    line: Line
+    claim: Claim
+    scope: Scope
+    run: int
+
+
+async def write_nodes(place: Place, nodes: list[Node], progress: Progress) -> None:
+    """Create nodes that are not there, and say anew what describes those that are, where it differs."""
+    by_kind: dict[NodeKind, dict[str, Node]] = {}
+    for node in nodes:
+        by_kind.setdefault(node.kind, {})[node.key] = node
+    done = 0
+    for kind, found in by_kind.items():
+        for batch in upkeep.chunks(list(found.values()), packing.ROWS):
+            progress("writing nodes", done, len(nodes))
+            await place.line.write_new(partial(_nodes, place=place, kind=kind, batch=batch))
+            done += len(batch)
+    if nodes:
+        progress("writing nodes", len(nodes), len(nodes))
+
+
+async def _nodes(transaction: Transaction, place: Place, kind: NodeKind, batch: list[Node]) -> None:
+    filling = Filling(kind)
+    await place.claim.renew(transaction)
+    rows = [packing.node_row(node) for node in batch]
+    known = {
+        row["key"]: row["props"]
+        for row in await transaction.rows("facts/known_nodes", filling, {"keys": [row[0] for row in rows]})
+    }
+    fresh = [row for row in rows if row[0] not in known]
+    if fresh:
+        await transaction.rows("facts/create_nodes", filling, {"rows": fresh})
+    moved = [
+        [row[0], said]
+        for row, node in zip(rows, batch, strict=True)
+        if row[0] in known and (said := packing.changed(node, known[row[0]]))
+    ]
+    if moved:
+        await transaction.rows("facts/update_nodes", filling, {"rows": moved})
+
+
+async def write_edges(place: Place, edges: list[Hyperedge], progress: Progress) -> None:
+    """Create hyperedges, each with all its members in the same transaction."""
+    for edge in edges:
+        packing.check_edge(edge, place.scope)
+    done = 0
+    for load in packing.loads(edges):
+        progress("writing facts", done, len(edges))
+        first, rest = load.rows(place.scope, place.run)
+        await place.line.write(partial(_edges, place=place, load=load, first=first, rest=rest))
+        done += len(load.edges)
+    if edges:
+        progress("writing facts", len(edges), len(edges))
+
+
+async def _edges(
+    transaction: Transaction,
+    place: Place,
+    load: packing.Load,
+    first: packing.Part,
+    rest: list[packing.Part],
+) -> None:
+    await place.claim.renew(transaction)
+    fixed: Row = {"scope": str(place.scope), "run": place.run}
+    for part, statement in [(first, "facts/create_edges"), *((part, "facts/join_members") for part in rest)]:
+        filling = Filling(part.label, load.kind, load.shape)
+        params: Row = {"keys": part.keys, "rows": part.rows}
+        await _join(transaction, statement, filling, part, params | fixed if part is first else params)
+
+
+async def _join(
+    transaction: Transaction, statement: str, filling: Filling, part: packing.Part, params: Row
+) -> None:
+    """Create memberships and hold the server to their number: a missing node must never be a silent hole."""
+    rows, made = await transaction.rows_and_joined(statement, filling, params)
+    joined = rows[0]["joined"] if rows else 0
+    if joined == part.joined == made:
+        return
+    known = await transaction.rows("facts/known_nodes", Filling(part.label), {"keys": part.keys})
+    missing = sorted(set(part.keys) - {row["key"] for row in known})
+    if missing:
+        shown = ", ".join(missing[:3]) + (" …" if len(missing) > 3 else "")
+        raise NotFoundError(
+            f"A {filling.edge} names {len(missing)} {part.label} nodes that are not stored: {shown}.",
+            "A reader yielded a hyperedge without its nodes; nothing of this run is visible.",
+        )
+    raise StoreError(
+        f"The server created {made} of {part.joined} memberships of {filling.edge}.", "Run `maestro doctor`."
+    )
