@@ -164,16 +164,20 @@ def watch_over(watch: Watch, patience: float) -> None:
 
 
 def _stop_if_unused(watch: Watch) -> bool:
-    """Under the lock, so that no client joins a server that is about to stop."""
-    held = FileLock(watch.data / "lease.lock", timeout=0 if not watch.stopping else GRACE, mode=0o600)
+    """Stop the server, under the lock, so that no client joins one that is about to stop.
+
+    The lock is never waited for: whoever holds it may be waiting for this watcher to be gone.
+    """
+    if not _ours(watch):
+        watch.end()
+        return True
     try:
-        with held:
+        with FileLock(watch.data / "lease.lock", timeout=0, mode=0o600):
             lease = leases.load(watch.data)
-            mine = lease is not None and lease.server == watch.server
-            if mine and lease is not None and lease.live_clients() and not watch.stopping:
-                leases.save(watch.data, replace(lease, clients=lease.live_clients()))
-                return False
-            if mine:
+            if lease is not None and _ours(watch):
+                if lease.live_clients() and not watch.stopping:
+                    leases.save(watch.data, replace(lease, clients=lease.live_clients()))
+                    return False
                 leases.drop(watch.data)
             watch.end()
             return True
@@ -181,12 +185,16 @@ def _stop_if_unused(watch: Watch) -> bool:
         return False
 
 
+def _ours(watch: Watch) -> bool:
+    lease = leases.load(watch.data)
+    return lease is not None and lease.server == watch.server
+
+
 def _forget(watch: Watch) -> None:
-    """The server has ended by itself: its lease is no longer true."""
+    """The server has ended by itself: its lease is no longer true. Whoever holds the lock sees that too."""
     watch.end()
-    with suppress(Timeout), FileLock(watch.data / "lease.lock", timeout=GRACE, mode=0o600):
-        lease = leases.load(watch.data)
-        if lease is not None and lease.server == watch.server:
+    with suppress(Timeout), FileLock(watch.data / "lease.lock", timeout=0, mode=0o600):
+        if _ours(watch):
             leases.drop(watch.data)
 
 
