@@ -40,6 +40,7 @@ from graph.ingest.python.program import Program
 from graph.ingest.python.records import CallSite
 from graph.ingest.python.rewriting import transcode
 from graph.ingest.python.shelf import Shelf
+from graph.ingest.python.surroundings import dependents
 from graph.progress import Progress, silent
 from graph.schema import EdgeKind, NodeKind, Resolver
 
@@ -201,7 +202,7 @@ def _ask(
         if changed:
             folder.mkdir(parents=True, exist_ok=True)
             with FileLock(folder / "lock"):
-                asking = _Asking(program, ids, blobs, found, view.View(folder), staged)
+                asking = _Asking(program, ids, blobs, found, view.View(folder), staged, parameters)
                 said = asking.all(said, changed, shown)
             memory.remember(context, shown, said)
     except EngineError as error:
@@ -221,8 +222,10 @@ class _Asking:
         found: engine.Engine,
         copy: view.View,
         staged: staging.Stage,
+        parameters: staging.Parameters,
     ) -> None:
         self._program = program
+        self._parameters = parameters
         self._engine = found
         self._view = copy
         self._lines = _lines(ids, blobs)
@@ -231,14 +234,21 @@ class _Asking:
     def all(
         self, said: dict[str, answers.Answers], changed: Mapping[str, str], shown: Mapping[str, str]
     ) -> dict[str, answers.Answers]:
-        """Answers of every file: of the changed ones alone where nothing else can have moved."""
+        """Answers of every file: of the changed ones alone where nothing else can have moved.
+
+        Where it can, only files with a changed one in their import closure are answered anew: the
+        engine does not settle every circle of inferred types alike each time it runs, and nobody's
+        code may seem to have moved by that.
+        """
         if said.keys() >= changed.keys():
             alone = self._read(changed)
             if alone.keys() == changed.keys() and all(
                 alone[path].interface == said[path].interface for path in changed
             ):
                 return {**said, **alone}
-        return self._read(shown)
+        fresh = self._read(shown)
+        moved = dependents(self._program, self._parameters, changed) if said else set(shown)
+        return {path: fresh[path] if path in moved or path not in said else said[path] for path in fresh}
 
     def _read(self, paths: Iterable[str]) -> dict[str, answers.Answers]:
         held = set(self._view.paths())
