@@ -14,7 +14,8 @@ FILES = {
     "pkg/use.py": "from typing import TYPE_CHECKING\nif TYPE_CHECKING:\n    from .mid import get\n",
     "pkg/apart.py": "import json\n",
     "pkg/star.py": "from pkg.use import *\n",
-    "tests/conftest.py": "import pytest\nfrom pkg.apart import json\n\n@pytest.fixture\ndef made():\n    return json\n",
+    "tests/conftest.py": "import pytest\nfrom pkg.apart import json\n\n"
+    "@pytest.fixture\ndef made():\n    return json\n",
     "tests/test_it.py": "def test_it(made):\n    assert made\n",
 }
 
