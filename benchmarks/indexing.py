@@ -19,7 +19,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 import psutil
@@ -139,7 +139,7 @@ async def index_here(clone: Path, data: Path, edit: bool) -> dict[str, float]:
     from graph.workspace import Workspace
 
     workspace, scope = Workspace(data), Scope("benchmark", clone.name)
-    settings = replace(StoreSettings(data_dir=data / "store"), idle_seconds=0)
+    settings = StoreSettings(data_dir=data / "store", idle_seconds=0)
     figures: dict[str, float] = {}
     async with Store.open(settings) as store:
         await store.migrate()
