@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -16,7 +15,7 @@ from graph.ingest import history
 from graph.ingest.git import Commit, Mirror
 from graph.progress import Progress, silent
 from graph.resolution import Resolution, content_of, fingerprint, holds, open_arrays, resolve
-from graph.schema import EDGES, EdgeKind, code_of
+from graph.schema import EdgeKind
 from graph.store import Run, Store
 from graph.workspace import Workspace
 
@@ -355,8 +354,3 @@ def _notes(mirror: Mirror, commit: Commit) -> tuple[str, ...]:
     if modules:
         notes.append(f"Submodules are not followed: {', '.join(modules[:5])}.")
     return tuple(notes)
-
-
-def families_of(kinds: Iterable[EdgeKind]) -> tuple[str, ...]:
-    """The array families that these kinds live in, in the schema's order."""
-    return tuple(dict.fromkeys(EDGES[kind].family for kind in sorted(kinds, key=code_of)))

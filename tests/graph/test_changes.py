@@ -7,12 +7,10 @@ from pathlib import Path
 import pygit2
 import pytest
 
-from graph.changes import EMPTY_TREE, Change, dotted, read_patch, read_revisions, select
-from graph.errors import AmbiguousError, DiffError, NotFoundError
-from graph.facts import Hyperedge, Member, Node, Provenance, Scope, file_node, symbol_node
-from graph.incidence import Incidence
+from graph.changes import EMPTY_TREE, Change, read_patch, read_revisions
+from graph.errors import DiffError, NotFoundError
+from graph.facts import Scope
 from graph.ingest.git import Mirror
-from graph.schema import EdgeKind, NodeKind, Resolver, Sort
 
 SCOPE = Scope("t", "r")
 WHO = pygit2.Signature("x", "x@y", 1_700_000_000, 0)
@@ -83,94 +81,3 @@ def test_a_diff_on_a_revision(line):
     with pytest.raises(DiffError, match="Hunk 1 of"):
         read_patch(mirror, SCOPE, diff, "main~2")
     assert read_patch(mirror, SCOPE, b"").files == ()
-
-
-def incidence() -> Incidence:
-    facts: list[Node | Hyperedge] = []
-    files = {
-        "src/pkg/__init__.py": [("<module>", Sort.MODULE, 1, 3, 0)],
-        "src/pkg/mod.py": [
-            ("<module>", Sort.MODULE, 1, 40, 0),
-            ("C", Sort.CLASS, 2, 20, 0),
-            ("C.f", Sort.METHOD, 4, 8, 0),
-            ("C.f", Sort.METHOD, 10, 12, 1),
-            ("C.x", Sort.ATTRIBUTE, 3, 3, 0),
-            ("g", Sort.FUNCTION, 22, 30, 0),
-        ],
-        "src/pkg/other.py": [("<module>", Sort.MODULE, 1, 9, 0), ("g", Sort.FUNCTION, 1, 9, 0)],
-    }
-    for path, symbols in files.items():
-        facts.append(file_node(SCOPE, path, "python"))
-        members = [Member("file", NodeKind.FILE, SCOPE.file(path))]
-        for name, sort, first, last, ordinal in symbols:
-            facts.append(symbol_node(SCOPE, path, name, sort, ordinal))
-            key = SCOPE.symbol(path, name, ordinal)
-            members.append(Member("symbol", NodeKind.SYMBOL, key, first, last, first, "0" * 32))
-        facts.append(
-            Hyperedge(EdgeKind.CONTAINS, SCOPE, tuple(members), Provenance(path, "", Resolver.SYNTAX))
-        )
-    facts.append(
-        Node(NodeKind.TEST, SCOPE.test("tests/test_a.py", "TestX::test_y"), (("path", "tests/test_a.py"),))
-    )
-    return Incidence.build(facts, scope=SCOPE, head=1, commit="c", tree="t")
-
-
-GRAPH = incidence()
-
-
-def chosen(asked: str) -> list[str]:
-    prefix = SCOPE.file("")
-    return sorted(GRAPH.keys[node].removeprefix(prefix) for node in select(GRAPH, asked))
-
-
-@pytest.mark.parametrize(
-    ("asked", "meant"),
-    [
-        ("src/pkg/mod.py:5", ["src/pkg/mod.py::C.f"]),
-        ("./src/pkg/mod.py:3", ["src/pkg/mod.py::C.x"]),
-        ("src/pkg/mod.py:2", ["src/pkg/mod.py::C"]),
-        ("src/pkg/mod.py:21", ["src/pkg/mod.py::<module>"]),
-        ("src/pkg/mod.py::C", ["src/pkg/mod.py::C"]),
-        ("mod.py::g", ["src/pkg/mod.py::g"]),
-        ("pkg.mod.C.f", ["src/pkg/mod.py::C.f", "src/pkg/mod.py::C.f#1"]),
-        ("src.pkg.mod.C", ["src/pkg/mod.py::C"]),
-        ("C.f", ["src/pkg/mod.py::C.f", "src/pkg/mod.py::C.f#1"]),
-        ("f", ["src/pkg/mod.py::C.f", "src/pkg/mod.py::C.f#1"]),
-        ("src/pkg/mod.py::C.f#1", ["src/pkg/mod.py::C.f#1"]),
-        ("pkg.mod", ["src/pkg/mod.py::<module>"]),
-        ("pkg", ["src/pkg/__init__.py::<module>"]),
-        ("pkg.mod.g", ["src/pkg/mod.py::g"]),
-        ("t/r:src/pkg/mod.py::g", ["src/pkg/mod.py::g"]),
-        ("src/pkg/other.py", ["src/pkg/other.py::<module>", "src/pkg/other.py::g"]),
-        ("tests/test_a.py::TestX::test_y", ["tests/test_a.py::TestX::test_y"]),
-    ],
-)
-def test_names_of_every_kind(asked: str, meant: list[str]):
-    assert chosen(asked) == meant
-
-
-def test_a_name_that_fits_several_shows_them():
-    with pytest.raises(AmbiguousError) as caught:
-        select(GRAPH, "g")
-    assert caught.value.candidates == ("src/pkg/mod.py::g", "src/pkg/other.py::g")
-
-
-@pytest.mark.parametrize(
-    ("asked", "hint"),
-    [
-        ("src/pkg/mod.py:99", "last line"),
-        ("mod.py:3", "src/pkg/mod.py"),
-        ("gg", "Did you mean"),
-        ("", ""),
-        ("::", ""),
-    ],
-)
-def test_what_is_not_there_says_what_is_near(asked: str, hint: str):
-    with pytest.raises(NotFoundError) as caught:
-        select(GRAPH, asked)
-    assert hint in caught.value.hint
-
-
-def test_dotted_names():
-    node = GRAPH.find(NodeKind.SYMBOL, SCOPE.symbol("src/pkg/__init__.py", "<module>"))
-    assert dotted(GRAPH, node) == "src.pkg"
