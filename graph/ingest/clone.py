@@ -42,6 +42,11 @@ class Clone(NamedTuple):
 
 def read_small(path: Path) -> str:
     """The text of a small regular file, never of a link, pipe or device; empty where there is none."""
+    return read_whole(path, SMALL)
+
+
+def read_whole(path: Path, limit: int = 64 * 1024 * 1024) -> str:
+    """The text of a regular file that may be large, up to a limit; empty where there is none."""
     try:
         handle = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
     except OSError:
@@ -49,7 +54,7 @@ def read_small(path: Path) -> str:
     with os.fdopen(handle, "rb") as file:
         if not stat.S_ISREG(os.fstat(handle).st_mode):
             return ""
-        return file.read(SMALL).decode("utf-8", "surrogateescape")
+        return file.read(limit).decode("utf-8", "surrogateescape")
 
 
 def _is_git_folder(path: Path) -> bool:
@@ -209,18 +214,6 @@ def _head(clone: Clone) -> str:
         f"HEAD of {clone.root} is neither a branch nor a commit.",
         "Check out a branch in it, or clone it again.",
     )
-
-
-def read_whole(path: Path, limit: int = 64 * 1024 * 1024) -> str:
-    """The text of a regular file that may be large, up to a limit; empty where there is none."""
-    try:
-        handle = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
-    except OSError:
-        return ""
-    with os.fdopen(handle, "rb") as file:
-        if not stat.S_ISREG(os.fstat(handle).st_mode):
-            return ""
-        return file.read(limit).decode("utf-8", "surrogateescape")
 
 
 def _packed(path: Path) -> dict[str, str]:

@@ -9,8 +9,6 @@ to never changes, so it is kept in a log beside the mirror, and the next pass re
 from __future__ import annotations
 
 import heapq
-import os
-import tempfile
 import time
 from collections.abc import Iterable, Iterator
 from pathlib import Path
@@ -18,11 +16,12 @@ from typing import NamedTuple
 
 import msgspec
 
-from graph.errors import DiskError, RepositoryError
+from graph.errors import RepositoryError
 from graph.facts import Batch, Fact, Hyperedge, Member, Node, Provenance, Scope, file_node
 from graph.ingest import trees
 from graph.ingest.cochange import MAX_FILES, mine_pairs
 from graph.ingest.git import Mirror, commit_parents, commit_tree, split_commit
+from graph.ingest.notebook import replace_file
 from graph.ingest.people import Directory, Person, is_bot, read_credit
 from graph.ingest.registry import language_of
 from graph.progress import Progress, silent
@@ -134,7 +133,7 @@ def read_history(
     log.head, log.complete, log.mailmap = commit, not passed.stopped, mailmap
     log.boundary = boundary
     log.records = {ident: log.records[ident] for ident in order}
-    _write_log(mirror.directory / _LOG, log)
+    replace_file(mirror.directory / _LOG, msgspec.msgpack.encode(log))
     directory = Directory(scope, mirror.blob(mailmap) if mailmap else b"")
     facts = Batch()
     for ident in order:
@@ -352,15 +351,3 @@ def _read_log(place: Path) -> Log:
         return msgspec.msgpack.decode(place.read_bytes(), type=Log)
     except (FileNotFoundError, msgspec.DecodeError):
         return Log()
-
-
-def _write_log(place: Path, log: Log) -> None:
-    try:
-        handle, name = tempfile.mkstemp(dir=place.parent, prefix=".new-")
-        with os.fdopen(handle, "wb") as file:
-            file.write(msgspec.msgpack.encode(log))
-        os.replace(name, place)
-    except OSError as error:
-        raise DiskError(
-            f"Cannot write {place}: {error.strerror}.", "Make room or check the rights."
-        ) from error

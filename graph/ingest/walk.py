@@ -7,9 +7,7 @@ the mirror, so that the second walk of an unchanged tree reads no file at all.
 
 from __future__ import annotations
 
-import os
 import re
-import tempfile
 from collections import Counter
 from collections.abc import Callable, Iterable
 from pathlib import Path
@@ -17,9 +15,10 @@ from typing import NamedTuple
 
 import msgspec
 
-from graph.errors import DiskError, RepositoryError
+from graph.errors import RepositoryError
 from graph.facts import Fact, Hyperedge, Member, Node, Provenance, Scope, file_node
 from graph.ingest.git import Entry, Mirror
+from graph.ingest.notebook import replace_file
 from graph.ingest.paths import is_tame
 from graph.ingest.registry import READERS, language_of, language_of_shebang
 from graph.schema import EdgeKind, NodeKind, Resolver, Tier
@@ -198,7 +197,7 @@ class _Memory:
     def save(self) -> None:
         """Remember what this walk saw, and forget what it did not."""
         if self._seen != self._known:
-            _write_memory(self._place, self._seen)
+            replace_file(self._place, msgspec.msgpack.encode(self._seen))
 
 
 def _read_memory(place: Path) -> dict[str, str]:
@@ -206,18 +205,6 @@ def _read_memory(place: Path) -> dict[str, str]:
         return msgspec.msgpack.decode(place.read_bytes(), type=dict[str, str])
     except (FileNotFoundError, msgspec.DecodeError):
         return {}
-
-
-def _write_memory(place: Path, seen: dict[str, str]) -> None:
-    try:
-        handle, name = tempfile.mkstemp(dir=place.parent, prefix=".new-")
-        with os.fdopen(handle, "wb") as file:
-            file.write(msgspec.msgpack.encode(seen))
-        os.replace(name, place)
-    except OSError as error:
-        raise DiskError(
-            f"Cannot write {place}: {error.strerror}.", "Make room or check the rights."
-        ) from error
 
 
 def diagnose(scope: Scope, path: str, blob: str, code: str, language: str = "") -> list[Fact]:
