@@ -123,7 +123,7 @@ async def index(
         diagnoses=_diagnoses(resolution.batch) if resolution else (),
         commits_read=past.read if past else 0,
         history_complete=bool(past and past.complete),
-        notes=_notes(mirror, commit) + (past.notes if past else ()),
+        notes=_notes(mirror, commit, past.notes if past else ()),
         seconds=time.monotonic() - begun,
     )
 
@@ -346,11 +346,12 @@ def _diagnoses(batch: Batch) -> tuple[tuple[str, str, str], ...]:
     return tuple(sorted(found))
 
 
-def _notes(mirror: Mirror, commit: Commit) -> tuple[str, ...]:
+def _notes(mirror: Mirror, commit: Commit, past: tuple[str, ...]) -> tuple[str, ...]:
+    """What people should know of the clone; where history was read it has said so of a shallow one."""
     notes = []
-    if mirror.shallow:
+    if mirror.shallow and not past:
         notes.append("This is a shallow clone: history ends where the clone does.")
     modules = mirror.submodules(commit.tree)
     if modules:
         notes.append(f"Submodules are not followed: {', '.join(modules[:5])}.")
-    return tuple(notes)
+    return (*notes, *past)

@@ -9,7 +9,7 @@ from graph.ingest.python.inference import Evaluator
 from graph.ingest.python.module import ModuleRecord
 from graph.ingest.python.records import Definition, Target
 from graph.ingest.python.roots import Roots
-from graph.ingest.python.values import EXTERNAL, INSTANCE, METHOD, MODULE, OBJECT, Values
+from graph.ingest.python.values import EXTERNAL, METHOD, MODULE, OBJECT, Values
 from graph.schema import Sort
 
 
@@ -105,11 +105,6 @@ class Program:
             elif value.kind == MODULE and value.path in self.names.files:
                 found[Target(self.names.files[value.path], 0)] = None
         return tuple(found)
-
-    def instances(self, values: Values) -> tuple[Target, ...]:
-        """Classes that values are instances of."""
-        held = self.evaluator.types_of(values)
-        return tuple(dict.fromkeys(value.target for value in held if value.kind == INSTANCE))
 
     def external(self, path: str, within: int, expression: str) -> str:
         """Dotted name outside the program that an expression means; empty where there is none."""
