@@ -156,20 +156,31 @@ def dependencies(members: Members) -> Dependencies:
     return Dependencies(leaving[apart], entering[apart], edges, table.ranks[edges])
 
 
-def followed(members: Members) -> Dependencies:
+def tests_hold(members: Members) -> NDArray[np.bool_]:
+    """bool[n]: nodes in files that hold code of tests, as Realises says."""
+    edges = np.flatnonzero(members.edge_kind == EDGE_CODE[EdgeKind.REALISES])
+    starts = members.member_ptr[edges]
+    places = spread(starts, members.member_ptr[edges + 1] - starts)
+    code = members.member_node[places[members.member_role[places] != ROLE_CODE["test"]]]
+    inside = np.zeros(members.node_count + 1, np.bool_)
+    inside[members.file[code]] = True
+    inside[-1] = False  # the file of nodes that no file holds is -1
+    held: NDArray[np.bool_] = inside[members.file]
+    return held
+
+
+def followed(members: Members, in_tests: NDArray[np.bool_] | None = None) -> Dependencies:
     """The dependencies that a cone follows: all but two kinds that would make every cone everything.
 
     What a module or class body runs to decorate a definition, since Decorates says what comes of
     it; and what the code of tests writes outside of it, since that lasts as long as the test.
+    `in_tests` is what `tests_hold` says, where it is known already.
     """
     found = dependencies(members)
     kept = members.form[found.edge] != _DECORATING
     table = _Table(members)
-    inside = np.zeros(members.node_count + 1, np.bool_)
-    realising = (table.kind == EDGE_CODE[EdgeKind.REALISES]) & (table.role != ROLE_CODE["test"])
-    inside[members.file[table.node[realising]]] = True
-    inside[-1] = False  # the file of nodes that no file holds is -1
-    in_tests = inside[members.file]
+    if in_tests is None:
+        in_tests = tests_hold(members)
     writing = np.zeros(table.size, np.bool_)
     writing[table.owner[table.role == ROLE_CODE["writer"]]] = True
     kept &= ~(writing[found.edge] & in_tests[found.leaves] & ~in_tests[found.enters])
@@ -296,18 +307,18 @@ def overriding(members: Members) -> Overriding:
 
 def adjacencies(members: Members) -> tuple[Adjacency, Adjacency]:
     """The dependencies upwards (to what depends) and downwards (to what is depended upon)."""
-    pairs, dispatch = _with_dispatch(members)
+    pairs, dispatch = dispatched(members)
     size = members.node_count + len(dispatch)
-    pairs = _distinct(pairs, size)
+    pairs = distinct(pairs, size)
     return (
         _compressed(pairs.leaves, pairs.enters, pairs, size, dispatch),
         _compressed(pairs.enters, pairs.leaves, pairs, size, dispatch),
     )
 
 
-def _with_dispatch(members: Members) -> tuple[Dependencies, Ints]:
+def dispatched(members: Members, in_tests: NDArray[np.bool_] | None = None) -> tuple[Dependencies, Ints]:
     """Dependencies with those through dispatch nodes and to ends, and what `Adjacency.dispatch` says."""
-    plain = followed(members)
+    plain = followed(members, in_tests)
     ending = _into_wrappers(members, plain)
     lower, upper, links = overriding(members).closure()
     called = members.virtual[plain.edge]
@@ -329,7 +340,7 @@ def _with_dispatch(members: Members) -> tuple[Dependencies, Ints]:
     return joined, np.concatenate((dispatch, ~ends)).astype(np.int32)
 
 
-def _distinct(pairs: Dependencies, size: int) -> Dependencies:
+def distinct(pairs: Dependencies, size: int) -> Dependencies:
     """One entry a pair of nodes: at its surest tier, from the hyperedge that comes first."""
     codes = pairs.leaves.astype(np.int64) * size + pairs.enters
     order = np.argsort(codes * WIDTH + pairs.tier, kind="stable")
