@@ -17,6 +17,7 @@ COPY api /opt/maestro/api
 COPY graph /opt/maestro/graph
 COPY models /opt/maestro/models
 COPY cypher /opt/maestro/cypher
+COPY clients/pytest-maestro/src/maestro_selection /opt/maestro/maestro_selection
 ENV PATH=/opt/venv/bin:$PATH \
     PYTHONPATH=/opt/maestro \
     PYTHONDONTWRITEBYTECODE=1 \

@@ -67,6 +67,8 @@ def test_the_image_runs_unprivileged_from_hashed_wheels():
     assert re.search(r"^HEALTHCHECK ", text, re.MULTILINE)
     copied = set(re.findall(r"^COPY (\w+) /opt/maestro/", text, re.MULTILINE))
     assert {"api", "graph", "models", "cypher"} <= copied
+    copied |= set(re.findall(r"^COPY (\S+/\w+) /opt/maestro/", text, re.MULTILINE))
+    assert "clients/pytest-maestro/src/maestro_selection" in copied
     assert all(f"!{name}" in (ROOT / ".dockerignore").read_text(encoding="utf-8") for name in copied)
 
 

@@ -1,0 +1,1 @@
+"""A pytest plugin that records what every test does, and runs only those that a change can alter."""
