@@ -1,0 +1,365 @@
+"""What a statement's own part reads, binds and may alter, as far as its text tells."""
+
+from __future__ import annotations
+
+import ast
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any, Optional
+
+from maestro_selection.meaning import CLASS_LEVEL, FREE, GLOBAL, LOCAL, Part
+
+# Methods of the built-in containers that alter what they are called on, and names that registries commonly use.
+MUTATORS = frozenset(
+    "append extend insert add update setdefault pop popitem remove discard clear sort reverse appendleft "
+    "extendleft popleft register subscribe connect write __setitem__ __delitem__ cache_clear".split()
+)
+ENUMERATING = frozenset(
+    "vars dir locals globals getmembers getmembers_static deepcopy asdict astuple evolve __dict__ __slots__ "
+    "__members__ __getstate__ __reduce__ __reduce_ex__ __subclasses__ __dir__ copy.copy pickle.dumps "
+    "pickle.dump dataclasses.replace dataclasses.fields attr.fields attrs.fields".split()
+)
+# As bare names only: as methods they are something else nearly always.
+ENUMERATING_BARE = frozenset("copy fields replace".split())
+EVALUATING = frozenset("eval exec compile __import__ import_module run_path run_module execfile".split())
+DOC_READERS = frozenset("__doc__ getdoc getcomments".split())
+HINT_READERS = frozenset(
+    "__annotations__ get_type_hints get_annotations signature getfullargspec typechecked runtime_checkable "
+    "singledispatch singledispatchmethod validate_call validate_arguments beartype create_model".split()
+)
+SOURCE_READERS = frozenset("getsource getsourcelines getsourcefile findsource __code__ getfile".split())
+
+CALLING, BY_NAME, BY_SET, LISTING, RUNNING, READING_DOC, READING_HINTS, READING_SOURCE = "cgwvedhs"
+
+_IDENTIFIER = re.compile(r"[^\W\d]\w*\Z")
+_MANGLED = re.compile(r"_[^\W_]\w*?(__\w+)\Z")
+
+
+@dataclass(frozen=True)
+class Effects:
+    """What a statement's own part does.
+
+    Parameters
+    ----------
+    reads : tuple of str
+        Names and attributes loaded.
+    hints : tuple of str
+        Names and attributes in annotations that are evaluated.
+    binds : tuple of str
+        Names bound in the scope that it executes in (in a function: those declared global only).
+    stores : tuple of str
+        Attributes set or deleted.
+    alters : tuple of str
+        Names and attributes whose value is altered in place: by a subscript, or by a method such as `append`.
+    calls : tuple of str
+        What is called, as reads are written; `?` for what is no name.
+    strings : tuple of str
+        Strings that could be a name: constants, and names of keyword arguments.
+    imports : tuple
+        Module, level, imported name (empty for the module itself), bound name.
+    traits : str
+        `c` does more than move values about (calls, operators, subscripts, ...); `g` reads attributes by a computed name; `w`
+        sets them so; `v` enumerates the names of something; `e` runs text or imports by a computed name; `d` reads
+        docstrings; `h` annotations; `s` source text.
+    locals : tuple of str
+        Local names that it loads (`x`) and binds (`=x`).
+    """
+
+    reads: tuple[str, ...] = ()
+    hints: tuple[str, ...] = ()
+    binds: tuple[str, ...] = ()
+    stores: tuple[str, ...] = ()
+    alters: tuple[str, ...] = ()
+    calls: tuple[str, ...] = ()
+    strings: tuple[str, ...] = ()
+    imports: tuple[tuple[str, int, str, str], ...] = ()
+    traits: str = ""
+    locals: tuple[str, ...] = ()
+
+    def to_json(self) -> list[Any]:
+        """Its fields in order, trailing empty ones left out."""
+        row: list[Any] = [
+            *(
+                " ".join(part)
+                for part in (self.reads, self.hints, self.binds, self.stores, self.alters, self.calls)
+            ),
+            " ".join(self.strings),
+            [list(one) for one in self.imports],
+            self.traits,
+            " ".join(self.locals),
+        ]
+        while row and not row[-1]:
+            row.pop()
+        return row
+
+    @classmethod
+    def from_json(cls, row: list[Any]) -> Effects:
+        """What `to_json` wrote."""
+        row = [*row, *([""] * (10 - len(row)))]
+        parts = [tuple(part.split()) for part in row[:7]]
+        return cls(
+            *parts,
+            imports=tuple((one[0], one[1], one[2], one[3]) for one in row[7] or ()),
+            traits=row[8],
+            locals=tuple(row[9].split()),
+        )
+
+
+def own_parts(node: Any) -> list[Part]:
+    """What belongs to a statement itself and not to the statements inside it."""
+    kind = type(node).__name__
+    if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef)):
+        return [kind, node.name, *node.decorator_list, "(", node.args, *getattr(node, "type_params", ())]
+    if isinstance(node, ast.ClassDef):
+        bases = [*node.bases, "(", *node.keywords, *getattr(node, "type_params", ())]
+        return [kind, node.name, *node.decorator_list, "(", *bases]
+    if isinstance(node, (ast.If, ast.While)):
+        return [kind, node.test]
+    if isinstance(node, (ast.For, ast.AsyncFor)):
+        return [kind, node.target, node.iter]
+    if isinstance(node, (ast.With, ast.AsyncWith)):
+        return [kind, *node.items]
+    if isinstance(node, ast.ExceptHandler):
+        return [kind, node.type, node.name]
+    if kind in {"Try", "TryStar"}:
+        return [kind]
+    if kind == "Match":
+        return [kind, node.subject]
+    if kind == "match_case":
+        return [kind, node.pattern, node.guard]
+    return [node]
+
+
+def effects_of(node: ast.AST, names: Mapping[int, str], *, evaluated: bool) -> Effects:
+    """The effects of a statement's own part.
+
+    Parameters
+    ----------
+    names : mapping
+        How each `Name` node resolves, by `id`.
+    evaluated : bool
+        Whether annotations here are evaluated.
+    """
+    collector = _Collector(names, evaluated)
+    collector.statement(node)
+    return collector.effects()
+
+
+class _Collector:
+    def __init__(self, names: Mapping[int, str], evaluated: bool) -> None:
+        self.names = names
+        self.evaluated = evaluated
+        self.reads: dict[str, None] = {}
+        self.hints: dict[str, None] = {}
+        self.binds: dict[str, None] = {}
+        self.stores: dict[str, None] = {}
+        self.alters: dict[str, None] = {}
+        self.calls: dict[str, None] = {}
+        self.strings: dict[str, None] = {}
+        self.locals: dict[str, None] = {}
+        self.imports: list[tuple[str, int, str, str]] = []
+        self.traits: set[str] = set()
+
+    def effects(self) -> Effects:
+        kept = (self.reads, self.hints, self.binds, self.stores, self.alters, self.calls, self.strings)
+        traits = "".join(sorted(self.traits))
+        return Effects(*(tuple(part) for part in kept), tuple(self.imports), traits, tuple(self.locals))
+
+    def statement(self, node: ast.AST) -> None:
+        if isinstance(node, (ast.Import, ast.ImportFrom)):
+            self._import(node)
+        if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)):
+            self._bind(node.name, self.names.get(id(node), GLOBAL))
+            if node.decorator_list:
+                self.traits.add(CALLING)
+        if isinstance(node, ast.ExceptHandler) and node.name:
+            self._bind(node.name, self.names.get(id(node), GLOBAL))
+        if isinstance(
+            node, (ast.For, ast.AsyncFor, ast.With, ast.AsyncWith, ast.Raise, ast.Assert, ast.Delete)
+        ):
+            self.traits.add(CALLING)
+        if isinstance(node, ast.AugAssign):
+            self._augmented(node.target)
+        for part in own_parts(node):
+            if isinstance(part, ast.AST):
+                self._visit(part)
+
+    def _import(self, node: Any) -> None:
+        for alias in node.names:
+            if isinstance(node, ast.Import):
+                bound = alias.asname or alias.name.split(".")[0]
+                self.imports.append((alias.name, 0, "", ("=" if alias.asname else "") + bound))
+            else:
+                bound = alias.asname or alias.name
+                self.imports.append((node.module or "", node.level, alias.name, bound))
+            self._bind(bound, self.names.get(id(alias), GLOBAL))
+
+    def _bind(self, name: str, kind: str) -> None:
+        if kind in (LOCAL, FREE):
+            self.locals["=" + name] = None
+        else:
+            self.binds[name] = None
+
+    def _augmented(self, target: ast.expr) -> None:
+        """`x += y` reads its target as well as setting it, and may alter the value in place."""
+        self.traits.add(CALLING)
+        if isinstance(target, ast.Name):
+            if self.names.get(id(target), GLOBAL) in (LOCAL, FREE):
+                self.locals[target.id] = None
+            else:
+                self.reads[target.id] = None
+                self.alters[target.id] = None
+        elif isinstance(target, ast.Attribute):
+            chain = self._chain(target)
+            self.reads[chain] = None
+            self.alters[chain] = None
+
+    def _visit(self, node: ast.AST) -> None:
+        if isinstance(node, ast.Name):
+            self._name(node)
+        elif isinstance(node, ast.Attribute):
+            self._attribute(node)
+        elif isinstance(node, ast.Constant):
+            self._string(node.value)
+        elif isinstance(node, ast.arg):
+            if node.annotation is not None:
+                self._hint(node.annotation)
+        elif isinstance(node, ast.AnnAssign):
+            self._hint(node.annotation)
+            self._visit(node.target)
+            if node.value is not None:
+                self._visit(node.value)
+        else:
+            self._expression(node)
+
+    def _expression(self, node: ast.AST) -> None:
+        if isinstance(node, ast.Call):
+            self._call(node)
+        elif isinstance(node, ast.Subscript):
+            self.traits.add(CALLING)
+            if not isinstance(node.ctx, ast.Load):
+                self._alter(node.value)
+        elif isinstance(node, (ast.BinOp, ast.UnaryOp, ast.Compare, ast.Await, ast.Yield, ast.YieldFrom)):
+            self.traits.add(CALLING)
+        elif isinstance(node, (ast.Starred, ast.FormattedValue, ast.comprehension)):
+            self.traits.add(CALLING)
+        elif isinstance(node, ast.keyword) and node.arg:
+            self.strings[node.arg] = None
+        elif type(node).__name__.startswith("Match"):
+            self._pattern(node)
+        for child in ast.iter_child_nodes(node):
+            self._visit(child)
+
+    def _pattern(self, node: Any) -> None:
+        self.traits.add(CALLING)
+        for name in (getattr(node, "name", None), getattr(node, "rest", None)):
+            if name:
+                self._bind(name, self.names.get(id(node), GLOBAL))
+        for name in getattr(node, "kwd_attrs", ()):
+            self.reads["." + name] = None
+        if type(node).__name__ == "MatchClass" and node.patterns:
+            self.reads[".__match_args__"] = None
+            self.traits.add(BY_NAME)
+
+    def _name(self, node: ast.Name) -> None:
+        kind = self.names.get(id(node), GLOBAL)
+        if not isinstance(node.ctx, ast.Load):
+            self._bind(node.id, kind)
+        elif kind in (LOCAL, FREE):
+            self.locals[node.id] = None
+        else:
+            self.reads[node.id] = None
+            self._special(node.id)
+            if node.id in ENUMERATING_BARE:
+                self.traits.add(LISTING)
+            if kind == CLASS_LEVEL:
+                self.reads["." + node.id] = None
+
+    def _attribute(self, node: ast.Attribute) -> None:
+        chain = self._chain(node)
+        if isinstance(node.ctx, ast.Load):
+            self.reads[chain] = None
+            self._special(node.attr)
+            self._special(chain)
+        else:
+            self.stores[chain] = None
+        self._visit(node.value)
+
+    def _special(self, name: str) -> None:
+        for names, letter in (
+            (ENUMERATING, LISTING),
+            (EVALUATING, RUNNING),
+            (DOC_READERS, READING_DOC),
+            (HINT_READERS, READING_HINTS),
+            (SOURCE_READERS, READING_SOURCE),
+        ):
+            if name in names:
+                self.traits.add(letter)
+        if name in {"attrgetter", "methodcaller", "__getattribute__", "__getattr__"}:
+            self.traits.add(BY_NAME)
+
+    def _chain(self, node: ast.expr) -> str:
+        """A name or attribute as reads are written; empty for what is neither."""
+        parts: list[str] = []
+        while isinstance(node, ast.Attribute):
+            parts.append(node.attr)
+            node = node.value
+        parts.reverse()
+        if isinstance(node, ast.Name) and self.names.get(id(node), GLOBAL) in (GLOBAL, CLASS_LEVEL):
+            return ".".join([node.id, *parts])
+        return "." + parts[-1] if parts else ""
+
+    def _call(self, node: ast.Call) -> None:
+        self.traits.add(CALLING)
+        function = node.func
+        self.calls[self._chain(function) or "?"] = None
+        if isinstance(function, ast.Attribute) and function.attr in MUTATORS:
+            self._alter(function.value)
+        if isinstance(function, ast.Name) and function.id in {"getattr", "hasattr", "setattr", "delattr"}:
+            self._by_name(function.id, node.args)
+
+    def _by_name(self, function: str, arguments: list[ast.expr]) -> None:
+        reading = function in {"getattr", "hasattr"}
+        if (
+            len(arguments) > 1
+            and isinstance(arguments[1], ast.Constant)
+            and isinstance(arguments[1].value, str)
+        ):
+            root = self._chain(arguments[0])
+            name = arguments[1].value
+            chain = f"{root}.{name}" if root and not root.startswith(".") else f".{name}"
+            if _IDENTIFIER.match(name):
+                (self.reads if reading else self.stores)[chain] = None
+                self._special(name)
+            return
+        self.traits.add(BY_NAME if reading else BY_SET)
+
+    def _alter(self, node: ast.expr) -> None:
+        while isinstance(node, (ast.Subscript, ast.Call)):
+            if isinstance(node, ast.Call):
+                self.alters[(self._chain(node.func) or "?") + "()"] = None
+                return
+            node = node.value
+        chain = self._chain(node)
+        if chain:
+            self.alters[chain] = None
+
+    def _hint(self, node: ast.expr) -> None:
+        if not self.evaluated:
+            return
+        inner = _Collector(self.names, True)
+        inner._visit(node)
+        self.hints.update(inner.reads)
+
+    def _string(self, value: object) -> None:
+        if isinstance(value, str) and len(value) <= 80 and _IDENTIFIER.match(value):
+            self.strings[value] = None
+            mangled: Optional[re.Match[str]] = _MANGLED.match(value)
+            if mangled:
+                self.strings[mangled.group(1)] = None
+
+
+def roots(chains: Iterable[str]) -> set[str]:
+    """The global names that chains start at."""
+    return {chain.split(".")[0] for chain in chains if not chain.startswith(".")}
