@@ -27,17 +27,22 @@ def dense(value: object) -> str:
 
 
 class Writing:
-    """One state on its way to a file: paths, sets of lines and traces are numbered, each written once."""
+    """One state on its way to a file: paths, sets of lines and traces are numbered, each written once.
 
-    def __init__(self, recording: Recording) -> None:
+    Tables are numbered in `shared`, over all states of the file: a file that did not change between two
+    states has its table written once.
+    """
+
+    def __init__(self, recording: Recording, shared: dict[str, int]) -> None:
         self.recording = recording
+        self.shared = shared
         self.paths: dict[str, int] = {}
         self.sets: dict[int, int] = {}
         self.traces: dict[Trace, int] = {}
         self.same: dict[int, int] = {}
 
-    def lines(self) -> list[str]:
-        """The state's line, then one for every table."""
+    def line(self) -> str:
+        """The state's line."""
         held = self.recording
         body: dict[str, Any] = {
             "roots": held.roots,
@@ -51,24 +56,24 @@ class Writing:
             },
             "files": dict(held.files),
             "fixtures": {
-                key: [each.name, each.path, each.function, each.scope, each.autouse]
-                for key, each in held.fixtures.items()
+                key: [each.name, each.path, each.function, each.scope] for key, each in held.fixtures.items()
             },
             "tests": [self._test(test) for test in held.tests.values()],
             "imports": {path: self._trace(trace) for path, trace in held.imports.items()},
             "collections": {path: self._trace(trace) for path, trace in held.collections.items()},
             "session": self._trace(held.session),
             "notes": [[note.kind, note.path, note.text, note.test] for note in held.notes],
-            "tables": len(held.tables),
+            "tables": {path: self._table(path) for path in held.tables},
         }
         body["traces"] = [self._parts(trace) for trace in list(self.traces)]
         body["sets"] = [format(bits, "x") for bits in self.sets]
         body["paths"] = list(self.paths)
-        return [dense(body), *(self._table(path) for path in held.tables)]
+        return dense(body)
 
-    def _table(self, path: str) -> str:
+    def _table(self, path: str) -> int:
         tables = self.recording.tables
-        return dense(path) + "\t" + (tables.raw(path) if isinstance(tables, Tables) else dense(tables[path]))
+        text = tables.raw(path) if isinstance(tables, Tables) else dense(tables[path])
+        return self.shared.setdefault(text, len(self.shared))
 
     def _test(self, test: Test) -> list[Any]:
         return [
@@ -120,7 +125,6 @@ class Reading:
         body = self.body
         python, implementation, platform = body["python"]
         tests = [self._test(parts) for parts in body["tests"]]
-        raw = dict(line.split("\t", 1) for line in self.tables)
         return Recording(
             roots=tuple(map(_text, body["roots"])),
             commit=_text(body["commit"]),
@@ -134,9 +138,9 @@ class Reading:
                 for name, (version, modules, requires, plugin) in body["distributions"].items()
             },
             files={path: _text(blob) for path, blob in body["files"].items()},
-            tables=Tables({json.loads(path): table for path, table in raw.items()}),
+            tables=Tables({path: self.tables[number] for path, number in body["tables"].items()}),
             tests={test.node: test for test in tests},
-            fixtures={key: Fixture(*parts) for key, parts in body["fixtures"].items()},
+            fixtures={key: Fixture(*map(_text, parts)) for key, parts in body["fixtures"].items()},
             imports={path: self.traces[number] for path, number in body["imports"].items()},
             collections={path: self.traces[number] for path, number in body["collections"].items()},
             session=self.traces[body["session"]],

@@ -10,9 +10,9 @@ Recording without installing the distribution into a project's environment (a be
     PYTHONPATH=clients/pytest-maestro/src python -m pytest -p pytest_maestro.plugin \
         --maestro-record --maestro-recording FILE ...
 
-The file is gzip over lines of JSON. The first line is the header (format, version, repository, commit,
-counts), each later line one value of a section, and the last one says how many there were. `read` refuses
-what is truncated, foreign or newer with a `RecordingError`.
+The file is gzip over lines of JSON: the header (format, version, number of states, commit), a line for each
+state, a line for each file table that any of them has, and the number of lines. `read` refuses what is
+truncated, foreign or newer with a `RecordingError`.
 """
 
 from __future__ import annotations
@@ -119,14 +119,10 @@ def read(source: Source, limit: int = LIMIT) -> Recording:
     lines = _lines(_unpacked(_packed(source, name), name, limit), name)
     header = _header(lines[0], name)
     try:
-        states = []
-        place = 1
-        for _ in range(header["states"]):
-            body = json.loads(lines[place])
-            count = int(body["tables"])
-            states.append(coding.Reading(body, lines[place + 1 : place + 1 + count]).recording())
-            place += 1 + count
-        ended = json.loads(lines[place])["end"] == place and place + 1 == len(lines)
+        count = header["states"]
+        tables = lines[1 + count : -1]
+        states = [coding.Reading(json.loads(line), tables).recording() for line in lines[1 : 1 + count]]
+        ended = json.loads(lines[-1])["end"] == len(lines) - 1 and len(states) == count
         first = states[0]
     except (LookupError, TypeError, ValueError, AttributeError, RecursionError) as error:
         raise RecordingError(f"{name} is damaged: {type(error).__name__}: {error}.", _AGAIN) from error
@@ -216,8 +212,9 @@ def packed(recording: Recording) -> bytes:
     states = list(recording.states())
     header = {"format": FORMAT, "version": VERSION, "states": len(states), "commit": recording.commit}
     lines = [coding.dense(header)]
-    for state in states:
-        lines += coding.Writing(state).lines()
+    tables: dict[str, int] = {}
+    lines += [coding.Writing(state, tables).line() for state in states]
+    lines += tables
     lines.append(coding.dense({"end": len(lines)}))
     return gzip.compress("\n".join(lines).encode("ascii"), 6, mtime=0)
 

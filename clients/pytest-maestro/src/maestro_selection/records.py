@@ -127,7 +127,6 @@ class Fixture:
     path: str
     function: str
     scope: str
-    autouse: bool = False
 
 
 @dataclass(frozen=True)
