@@ -1,0 +1,134 @@
+"""What Maestro does at a million incidences and ten, each figure beside its peer in the same run.
+
+    python -m benchmarks.scale [CLONE] [--size N] [--server embedded|neo4j] [--arrays-only]
+
+The graph is grown from that of a real repository (CLONE, this checkout where none is given); how is said in
+`benchmarks.growth`. An incidence is a node's membership in a hyperedge. What concerns the store is measured
+at --size (1,000,000), arrays also at ten times that, which the store would take too long to write.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import tempfile
+from pathlib import Path
+
+from benchmarks import bare, scale_arrays, scale_store
+from benchmarks.cones import resolved
+from benchmarks.figures import print_figures
+from benchmarks.growth import copies_for, grow
+from benchmarks.servers import SERVERS, running
+from graph.incidence import Incidence
+from graph.store import Store
+
+HERE = Path(__file__).resolve().parent.parent
+MORE = 10
+"""Arrays are measured at so many times the size too."""
+
+LEAST = {"write_ratio": (0.5, 0.8), "times_faster_than_cypher": (20.0, 200.0)}
+"""(bar, aim) of figures that should be large; those of `MOST` should be small."""
+MOST = {
+    "build_ratio": (2.0, 1.2),
+    "load_ms": (200.0, 20.0),
+    "bytes_per_incidence": (40.0, 16.0),
+    "p50_ms": (5.0, 1.0),
+    "p95_ms": (50.0, 10.0),
+    "max_ms": (200.0, 50.0),
+    "delta_ratio": (0.05, 0.01),
+    "reindex_p99_ratio": (3.0, 1.5),
+    "memory_ratio_8": (2.0, 1.2),
+    "hub_growth": (1.5, 1.1),
+}
+MOST_10M = {"p95_ms": (200.0, 50.0)}
+
+
+def mark_of(size: int) -> str:
+    """How a size is written in a figure's name: 1m, 10m, 100k."""
+    for unit, name in ((1_000_000, "m"), (1_000, "k")):
+        if size % unit == 0:
+            return f"{size // unit}{name}"
+    return str(size)
+
+
+def shown(figures: dict[str, float], large: str) -> None:
+    """Print figures beside their bars."""
+    width = max(map(len, figures))
+    for name, value in figures.items():
+        stem, _, mark = name.rpartition("_")
+        key = stem if mark[:1].isdigit() and mark[-1:] in "mk" else name
+        bounds = MOST_10M if mark == large else MOST
+        verdict = ""
+        if key in LEAST:
+            bar, aim = LEAST[key]
+            reached = "reaches the aim" if value >= aim else "above the bar"
+            verdict = f"  {reached if value >= bar else 'BELOW THE BAR'} (bar {bar:g}, aim {aim:g})"
+        elif key in bounds:
+            bar, aim = bounds[key]
+            reached = "reaches the aim" if value <= aim else "within the bar"
+            verdict = f"  {reached if value <= bar else 'ABOVE THE BAR'} (bar {bar:g}, aim {aim:g})"
+        print(f"{name:<{width}} {value:>14,.3f}{verdict}")
+
+
+def array_figures(base: Incidence, size: int, folder: Path) -> dict[str, float]:
+    """What is measured on arrays alone, at a size."""
+    grown = grow(base, copies_for(base, size))
+    path = folder / f"{size}.arrays"
+    grown.save(path)
+    print(
+        f"grown to {grown.node_count:,} nodes, {grown.edge_count:,} hyperedges, "
+        f"{len(grown.member_node):,} incidences, {len(grown.adjacency().node):,} dependencies"
+    )
+    del grown
+    mark = mark_of(size)
+    figures = scale_arrays.cone_figures(Incidence.open(path), mark) | scale_arrays.file_figures(path, mark)
+    path.unlink()
+    return figures
+
+
+async def store_figures(base: Incidence, size: int, server: str, folder: Path) -> dict[str, float]:
+    """What is measured on a server, at a size."""
+    mark = mark_of(size)
+    with running(server, folder / "server") as settings:
+        async with Store.open(settings) as store:
+            await store.migrate()
+            print(store.server)
+            with bare.driver_of(store) as driver:
+                scope, figures = await scale_store.write_figures(store, driver, base, size)
+                built, more = await scale_store.build_figures(store, driver, scope, folder)
+                figures |= more
+                found = {f"{name}_{mark}": value for name, value in figures.items()}
+                return found | scale_store.cypher_figures(driver, store, built)
+
+
+def main() -> None:
+    """Run from the command line."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("clone", type=Path, nargs="?", default=HERE)
+    parser.add_argument("--size", type=int, default=1_000_000)
+    parser.add_argument("--server", choices=SERVERS, default="embedded")
+    parser.add_argument("--arrays-only", action="store_true", help="leave the store out")
+    asked = parser.parse_args()
+    if asked.size < 1:
+        parser.error("--size must be 1 or more")
+    with tempfile.TemporaryDirectory() as place:
+        folder = Path(place)
+        base = Incidence.open(resolved(asked.clone, "HEAD", folder))
+        print(f"{asked.clone.resolve().name}: {len(base.member_node):,} incidences")
+        figures: dict[str, float] = {}
+        if not asked.arrays_only:
+            figures |= asyncio.run(store_figures(base, asked.size, asked.server, folder))
+        large = array_figures(base, asked.size * MORE, folder)
+        small = array_figures(base, asked.size, folder)
+    mark = mark_of(asked.size * MORE)
+    figures |= {
+        name if name.endswith(mark) else f"{name}_{mark}": value for name, value in large.items()
+    } | small
+    shown(figures, mark)
+    print_figures("scale", f"{asked.clone.resolve().name} on {asked.server}", figures)
+
+
+if __name__ == "__main__":
+    main()
