@@ -75,7 +75,7 @@ def spent(driver: Driver, transactions: Sequence[Sequence[Statement]], database:
 
 def _run(transaction: ManagedTransaction, statements: Sequence[Statement]) -> None:
     for text, params in statements:
-        transaction.run(text, params).consume()  # type: ignore[arg-type]
+        transaction.run(text, params).consume()
 
 
 def exported(driver: Driver, scope: Scope, family: str, head: int, database: str | None) -> tuple[float, int]:
@@ -88,7 +88,7 @@ def exported(driver: Driver, scope: Scope, family: str, head: int, database: str
             if spec.family != family or not spec.live:
                 continue
             text = load("facts/export_edges").text(Filling(edge=spec.kind))
-            for record in session.run(text, {"prefix": packing.all_runs(scope), "head": head}):  # type: ignore[arg-type]
+            for record in session.run(text, {"prefix": packing.all_runs(scope), "head": head}):
                 rows += len(record[2])
                 for member in record[2]:
                     named.setdefault(member[1], set()).add(member[2])
@@ -96,6 +96,6 @@ def exported(driver: Driver, scope: Scope, family: str, head: int, database: str
             text = load("facts/known_nodes").text(Filling(NodeKind(label)))
             ordered = sorted(keys)
             for start in range(0, len(ordered), packing.ROWS):
-                for _ in session.run(text, {"keys": ordered[start : start + packing.ROWS]}):  # type: ignore[arg-type]
+                for _ in session.run(text, {"keys": ordered[start : start + packing.ROWS]}):
                     pass
     return time.perf_counter() - begun, rows

@@ -33,6 +33,19 @@ CROSS = 0.05
 """Share of the hyperedges that cross from one copy to another."""
 CROSSING = (EdgeKind.CALLS, EdgeKind.REFERENCES, EdgeKind.IMPORTS, EdgeKind.INHERITS)
 """Kinds whose used side may stand in another repository."""
+_REPEATED = (
+    "edge_kind",
+    "tier",
+    "form",
+    "edge_resolver",
+    "edge_from",
+    "virtual",
+    "count",
+    "member_role",
+    "member_line",
+    "lines",
+)
+"""Columns over hyperedges and members that every copy has alike."""
 _FOLDER = "c{:05d}/"
 
 Ints = NDArray[np.int32]
@@ -107,9 +120,8 @@ def _node_columns(base: Incidence, layout: Layout, ids: Places) -> dict[str, Any
     columns["keys"] = _keys(base, layout)
     rests = base.node_rest.raws()
     own = [rests[at] for at in layout.copied.tolist()]
-    columns["node_rest"] = Strings.of_bytes(
-        [rests[at] for at in layout.shared.tolist()] + own * layout.copies
-    )
+    common = [rests[at] for at in layout.shared.tolist()]
+    columns["node_rest"] = Strings.of_bytes(common + own * layout.copies)
     hashes = np.fromiter(map(crc32, columns["keys"].raws(), columns["node_kind"].tolist()), np.uint32)
     order = np.argsort(hashes, kind="stable").astype(np.int32)
     return columns | {"hash_value": hashes[order], "hash_node": order}
@@ -150,11 +162,7 @@ def _edge_columns(
     base: Incidence, layout: Layout, ids: Places, chance: np.random.Generator, cross: float
 ) -> dict[str, Any]:
     copies, count = layout.copies, base.edge_count
-    columns: dict[str, Any] = {
-        name: np.tile(getattr(base, name), copies)
-        for name in ("edge_kind", "tier", "form", "edge_resolver", "edge_from", "virtual", "count")
-        + ("member_role", "member_line", "lines")
-    }
+    columns: dict[str, Any] = {name: np.tile(getattr(base, name), copies) for name in _REPEATED}
     columns["digests"] = chance.integers(0, 256, (copies * count, 16), np.uint8)
     columns["source"] = np.concatenate([np.where(base.source < 0, -1, row[base.source]) for row in ids])
     columns["source"] = columns["source"].astype(np.int32)

@@ -1,7 +1,7 @@
 """Figures of the arrays: how soon they answer, how long cones take, how much memory readers hold.
 
-Readers run in processes of their own, which `python -m benchmarks.scale_arrays ROLE FILE` starts, so that what is
-measured is what a new reader meets. The page cache is warm, as it is after a file was written.
+Readers run in processes of their own, which `python -m benchmarks.scale_arrays ROLE FILE` starts, so
+that what is measured is what a new reader meets. The page cache is warm, as after a file was written.
 """
 
 from __future__ import annotations
@@ -57,9 +57,7 @@ def cone_figures(incidence: Incidence, mark: str, *, sample: int = SAMPLE, seed:
     sizes: list[int] = []
     spans = timed(lambda node: sizes.append(len(cone(incidence, [node], depth=DEPTH).nodes)), chosen)
     middle, high = np.percentile(sizes, (50, 95))
-    print(
-        f"cones at {mark} reach {middle:,.0f} nodes at the median, {high:,.0f} at p95, {max(sizes):,} at most"
-    )
+    print(f"cones at {mark} reach {middle:,.0f} nodes (median), {high:,.0f} (p95), {max(sizes):,} (most)")
     return {
         f"p50_ms_{mark}": float(np.percentile(spans, 50)),
         f"p95_ms_{mark}": float(np.percentile(spans, 95)),

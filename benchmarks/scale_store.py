@@ -1,4 +1,4 @@
-"""Figures of the store: writing beside bare CREATE, arrays beside a bare export, cones beside Cypher, hubs."""
+"""Figures of the store: writing beside bare CREATE, arrays beside a bare export, cones beside Cypher."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ class Facts:
 
 
 def facts_of(incidence: Incidence, scope: Scope) -> Facts:
-    """The facts of arrays, moved to another repository: keys that begin with the old name begin with the new."""
+    """The facts of arrays, moved to another repository: keys that begin with its name are said anew."""
     found = Facts(scope)
     old, new = str(incidence.scope), str(scope)
 
@@ -106,18 +106,16 @@ async def build_figures(
     spent = time.perf_counter() - begun
     assert built is not None
     exports.append(export())
-    print(
-        f"arrays from the store: {spent:.1f} s; bare export before and after: {exports[0]:.1f}, {exports[1]:.1f} s"
-    )
+    print(f"arrays from the store: {spent:.1f} s; bare export: {exports[0]:.1f}, then {exports[1]:.1f} s")
     return built, {"build_s": spent, "build_ratio": 2 * spent / sum(exports)}
 
 
 def cone_statement(depth: int = DEPTH) -> str:
     """The question of a cone as one Cypher statement, in the kindest form that was found.
 
-    Level by level, each node once a level: a pattern of variable length walks every path instead, which
-    no server finishes. It follows all kinds of dependency, without tiers, hubs or dispatch: less than is asked
-    of the arrays.
+    Level by level, each node once a level: a pattern of variable length walks every path instead,
+    which no server finishes. It follows all kinds of dependency, without tiers, hubs or dispatch:
+    less than is asked of the arrays.
     """
     step = (
         "UNWIND level AS n MATCH (n)-[a:IN]->(h)<-[b:IN]-(m) "
@@ -167,7 +165,7 @@ def cypher_figures(driver: neo4j.Driver, store: Store, built: Incidence, seed: i
 def _asked(session: neo4j.Session, key: str) -> tuple[float, bool]:
     begun = time.perf_counter()
     try:
-        statement = neo4j.Query(cone_statement(), timeout=PATIENCE)  # type: ignore[arg-type]
+        statement = neo4j.Query(cone_statement(), timeout=PATIENCE)
         session.run(statement, {"key": key, "pairs": role_pairs()}).consume()
     except Neo4jError as error:
         if time.perf_counter() - begun < PATIENCE / 2:
