@@ -54,14 +54,15 @@ def read_edge(incidence: Incidence, edge: int) -> Hyperedge:
         props["lines"] = tuple(lines)
     if incidence.virtual[edge] and "virtual" not in props:
         props["virtual"] = True
-    placed = int(incidence.source[edge])
+    placed, files = int(incidence.source[edge]), incidence.scope.file("")
     tier = int(incidence.tier[edge])
     resolver = _RESOLVERS[incidence.edge_resolver[edge]]
     return Hyperedge(
         _EDGES[incidence.edge_kind[edge]],
         incidence.scope,
         _members(incidence, edge, {at: tuple(values) for at, *values in odd}),
-        Provenance(incidence.path(placed) if placed >= 0 else source, "", resolver),
+        # The key says the path even where no fact describes the file any more.
+        Provenance(incidence.keys[placed].removeprefix(files) if placed >= 0 else source, "", resolver),
         TIERS[tier] if tier < len(TIERS) else None,
         _FORMS[incidence.form[edge]],
         tuple(sorted(props.items())),

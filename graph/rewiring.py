@@ -1,0 +1,374 @@
+"""Adjacency carried over to renewed arrays: only the rows of nodes whose dependencies can have moved.
+
+The outcome is, to the last bit, what `graph.adjacency.adjacencies` derives from the renewed arrays.
+What makes a row move, beside a hyperedge of the node itself: a file that came to hold tests or no
+longer does, a wrapper that others came to share, an override further up or down, and a method that
+came to be called virtually. `_Moved.find` follows each of these; all else is copied.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from graph.adjacency import (
+    WIDTH,
+    Adjacency,
+    Dependencies,
+    Members,
+    Overriding,
+    dispatched,
+    distinct,
+    followed,
+    overriding,
+    spread,
+    tests_hold,
+)
+from graph.assembly import EDGE_CODE, ROLE_CODE
+from graph.schema import EDGES, EdgeKind, Form, code_of
+from graph.splicing import without
+
+Bools = NDArray[np.bool_]
+Ints = NDArray[np.int32]
+Longs = NDArray[np.int64]
+
+_WRAPPER = code_of(Form.WRAPPER)
+_OVERRIDES = EDGE_CODE[EdgeKind.OVERRIDES]
+
+
+def _leaving() -> Bools:
+    """[kind, role]: whether impact leaves from it; of Overrides both ends count, for dispatch."""
+    table = np.zeros((len(EDGE_CODE), len(ROLE_CODE)), np.bool_)
+    for kind, spec in EDGES.items():
+        for leaves, enters in spec.impact:
+            table[EDGE_CODE[kind], ROLE_CODE[leaves]] = True
+            if kind is EdgeKind.OVERRIDES:
+                table[EDGE_CODE[kind], ROLE_CODE[enters]] = True
+    return table
+
+
+_LEAVING = _leaving()
+
+
+@dataclass(slots=True)
+class _Part:
+    """Some hyperedges of the arrays, as `graph.adjacency` takes them: nodes keep their ids."""
+
+    node_count: int
+    edges: Longs
+    file: Ints
+    edge_kind: NDArray[np.uint8]
+    tier: NDArray[np.uint8]
+    form: NDArray[np.uint8]
+    virtual: Bools
+    member_ptr: Longs
+    member_node: Ints
+    member_role: NDArray[np.uint8]
+
+    @classmethod
+    def of(cls, members: Members, edges: Longs) -> _Part:
+        """The hyperedges of these ids, which ascend."""
+        starts = members.member_ptr[edges]
+        counts = members.member_ptr[edges + 1] - starts
+        places = spread(starts, counts)
+        return cls(
+            members.node_count,
+            edges,
+            members.file,
+            members.edge_kind[edges],
+            members.tier[edges],
+            members.form[edges],
+            members.virtual[edges],
+            np.concatenate(([0], np.cumsum(counts))),
+            members.member_node[places],
+            members.member_role[places],
+        )
+
+    @property
+    def owner(self) -> Longs:
+        """For each member the place of its hyperedge in this part."""
+        return np.repeat(np.arange(len(self.edges)), np.diff(self.member_ptr))
+
+    def leaves(self) -> Ints:
+        """The nodes that impact leaves from."""
+        return self.member_node[_LEAVING[self.edge_kind[self.owner], self.member_role]]
+
+
+def rewire(
+    old: Members, new: Members, wiring: tuple[Adjacency, Adjacency], retired: Longs, kept: int
+) -> tuple[Adjacency, Adjacency]:
+    """The adjacency of `new`, from that of `old`.
+
+    Parameters
+    ----------
+    wiring : (Adjacency, Adjacency)
+        Upwards and downwards, as derived from `old`.
+    retired : int64
+        Hyperedges of `old` that `new` lacks, ascending. The others come first in `new`, in their order.
+    kept : int
+        How many those are; hyperedges from there on are new.
+    """
+    moved = _Moved.find(old, new, wiring[0], retired, kept)
+    if not moved.dirty.any() and not len(retired) and new.node_count == old.node_count:
+        return wiring
+    pairs, dispatch = moved.pairs()
+    numbers = np.cumsum(np.bincount(retired, minlength=len(old.edge_kind) + 1))
+    step = _Step(old.node_count, new.node_count, moved.dirty, numbers, pairs, dispatch)
+    return step.carried(wiring)
+
+
+@dataclass(frozen=True, slots=True)
+class _Moved:
+    """The nodes whose rows have to be derived anew."""
+
+    new: Members
+    in_tests: Bools
+    dirty: Bools
+
+    @classmethod
+    def find(cls, old: Members, new: Members, up: Adjacency, retired: Longs, kept: int) -> _Moved:
+        """Every node whose upward row, or that of its dispatch node, can differ."""
+        in_tests = tests_hold(new)
+        moved = cls(new, in_tests, np.zeros(new.node_count, np.bool_))
+        gone = _Part.of(old, retired)
+        come = _Part.of(new, np.arange(kept, len(new.edge_kind)))
+        moved.dirty[gone.leaves()] = True
+        moved.dirty[come.leaves()] = True
+        before = np.zeros(new.node_count, np.bool_)
+        before[: old.node_count] = tests_hold(old)
+        flipped = before != in_tests
+        flipped[old.node_count :] = False
+        if flipped.any():
+            moved.dirty[_Part.of(new, moved.touching(flipped)).leaves()] = True
+        moved._follow_wrappers()
+        moved._follow_overrides(up, old.node_count, gone, come)
+        return moved
+
+    def touching(self, nodes: Bools) -> Longs:
+        """Hyperedges with one of these nodes, ascending."""
+        places = np.flatnonzero(nodes[self.new.member_node])
+        return self.marked(np.searchsorted(self.new.member_ptr, places, "right") - 1)
+
+    def marked(self, edges: Longs) -> Longs:
+        """Hyperedges said any number of times, once each and ascending."""
+        mark = np.zeros(len(self.new.edge_kind), np.bool_)
+        mark[edges] = True
+        return np.flatnonzero(mark)
+
+    def wrapping(self) -> Longs:
+        """Calls by wrappers that bear on dirty nodes: theirs, and those of the wrappers in them."""
+        edges = np.flatnonzero(self.new.form == _WRAPPER)
+        part = _Part.of(self.new, edges)
+        owner = part.owner
+        near = self.dirty.copy()
+        touched = np.zeros(len(edges), np.bool_)
+        for _ in range(2):
+            touched[owner[near[part.member_node]]] = True
+            near[part.member_node[touched[owner]]] = True
+        return edges[touched]
+
+    def _follow_wrappers(self) -> None:
+        """Where a wrapper came to be shared or not, what it wraps leads elsewhere."""
+        wrapping = np.flatnonzero(self.new.form == _WRAPPER)
+        part = _Part.of(self.new, wrapping)
+        touched = np.zeros(len(wrapping), np.bool_)
+        touched[part.owner[self.dirty[part.member_node]]] = True
+        self.dirty[_Part.of(self.new, wrapping[touched]).leaves()] = True
+
+    def _follow_overrides(self, up: Adjacency, count: int, gone: _Part, come: _Part) -> None:
+        """What stands below an override that moved, or below a method whose dispatch did; then all above."""
+        over = overriding(_Part.of(self.new, np.flatnonzero(self.new.edge_kind == _OVERRIDES)))
+        lower = np.zeros_like(self.dirty)
+        for part in (gone, come):
+            inside = (part.edge_kind == _OVERRIDES)[part.owner]
+            lower[part.member_node[inside & (part.member_role == ROLE_CODE["override"])]] = True
+        was = np.zeros_like(self.dirty)
+        was[up.dispatch[up.dispatch >= 0]] = True
+        lower |= self.dirty & (was != self._dispatching(over, was))
+        if not len(over.method):
+            np.logical_or(self.dirty, lower, out=self.dirty)
+            return
+        self.dirty[_closed(lower, over.base, over.method)] = True
+        self.dirty[_closed(self.dirty, over.method, over.base)] = True
+
+    def _dispatching(self, over: Overriding, was: Bools) -> Bools:
+        """Which of the dirty nodes have a dispatch node now."""
+        above = np.zeros_like(self.dirty)
+        above[over.base[over.method != over.base]] = True
+        asked = self.dirty & (above | was)
+        edges = self.touching(asked)
+        called = followed(_Part.of(self.new, edges[self.new.virtual[edges]]), self.in_tests).leaves
+        virtual = np.zeros_like(self.dirty)
+        virtual[called] = True
+        found: Bools = virtual & above
+        return found
+
+    def pairs(self) -> tuple[Dependencies, Ints]:
+        """What leaves from dirty nodes and their dispatch nodes now, and the dispatch that it speaks of."""
+        places = np.flatnonzero(self.dirty[self.new.member_node])
+        owners = np.searchsorted(self.new.member_ptr, places, "right") - 1
+        owners = owners[_LEAVING[self.new.edge_kind[owners], self.new.member_role[places]]]
+        edges = self.marked(np.concatenate((owners, self.wrapping())))
+        part = _Part.of(self.new, edges)
+        found, dispatch = dispatched(part, self.in_tests)
+        real = found.leaves.copy()
+        beyond = found.leaves >= self.new.node_count
+        real[beyond] = dispatch[found.leaves[beyond] - self.new.node_count]
+        mine = self.dirty[real]
+        named = np.where(found.edge[mine] >= 0, edges[found.edge[mine]] if len(edges) else -1, -1)
+        kept = Dependencies(found.leaves[mine], found.enters[mine], named.astype(np.int32), found.tier[mine])
+        return distinct(kept, self.new.node_count + len(dispatch)), dispatch
+
+
+def _closed(starts: Bools, source: Ints, target: Ints) -> Bools:
+    """All nodes that can be had from the starts by following source -> target, the starts included."""
+    seen = starts.copy()
+    while True:
+        found = target[seen[source]]
+        fresh = found[~seen[found]]
+        if not len(fresh):
+            return seen
+        seen[fresh] = True
+
+
+@dataclass(frozen=True, slots=True)
+class _Step:
+    """From one wiring to the next: old ids of rows and hyperedges, and the pairs that come anew."""
+
+    before: int
+    """Nodes that there were."""
+    after: int
+    dirty: Bools
+    numbers: Longs
+    """For each old hyperedge how many before it, or it itself, were retired."""
+    pairs: Dependencies
+    """In ids of `dispatch`, from `after` on."""
+    dispatch: Ints
+
+    def carried(self, wiring: tuple[Adjacency, Adjacency]) -> tuple[Adjacency, Adjacency]:
+        """Both directions."""
+        up, down = wiring
+        ids, dispatch = self._numbered(up, down)
+        local = np.concatenate((np.arange(self.after), self._placed(self.dispatch, dispatch)))
+        leaves, enters = local[self.pairs.leaves], local[self.pairs.enters]
+        size = self.after + len(dispatch)
+        tier = self.pairs.tier
+        return (
+            self._merged(up, self._dirty_rows(up), ids, (leaves, enters, tier), size, dispatch),
+            self._merged(down, self._dirty_entries(down), ids, (enters, leaves, tier), size, dispatch),
+        )
+
+    def _beyond(self, old: Adjacency) -> Bools:
+        """For each old node beyond the real ones whether it stands for a dirty method."""
+        methods = old.dispatch >= 0
+        found = np.zeros(len(old.dispatch), np.bool_)
+        found[methods] = self.dirty[old.dispatch[methods]]
+        return found
+
+    def _dirty_rows(self, up: Adjacency) -> Longs:
+        """Entries of rows that are derived anew, ascending."""
+        rows = np.concatenate(
+            (np.flatnonzero(self.dirty[: self.before]), self.before + np.flatnonzero(self._beyond(up)))
+        )
+        starts = up.ptr[rows * WIDTH]
+        return spread(starts, up.ptr[(rows + 1) * WIDTH] - starts)
+
+    def _dirty_entries(self, down: Adjacency) -> Longs:
+        """The same entries, as the other direction has them."""
+        all_of = np.concatenate((self.dirty[: self.before], self._beyond(down)))
+        return np.flatnonzero(all_of[down.node])
+
+    def _numbered(self, up: Adjacency, down: Adjacency) -> tuple[Longs, Ints]:
+        """For each old node its new id, -1 where it is gone; and the new dispatch nodes and ends."""
+        methods = up.dispatch >= 0
+        ours = self.dispatch[self.dispatch >= 0]
+        kept = up.dispatch[methods & ~self._beyond(up)]
+        now = np.union1d(kept, ours[self.dirty[ours]])
+        ends = ~up.dispatch[~methods]
+        leaving = np.zeros(self.before + len(up.dispatch), np.int64)
+        np.add.at(leaving, down_rows(down, self._dirty_entries(down)), 1)
+        rows = self.before + np.flatnonzero(~methods)
+        held = down.ptr[(rows + 1) * WIDTH] - down.ptr[rows * WIDTH] - leaving[rows] > 0
+        named = self.dispatch[self.pairs.enters[self.pairs.enters >= self.after] - self.after]
+        wrappers = np.union1d(ends[held], ~named[named < 0])
+        dispatch = np.concatenate((now, ~wrappers)).astype(np.int32)
+        ids = np.concatenate((np.arange(self.before), self._placed(up.dispatch, dispatch)))
+        return ids, dispatch
+
+    def _placed(self, old: Ints, new: Ints) -> Longs:
+        """Ids, in the new numbering, of what stands for these methods and wrappers; -1 where nothing does."""
+        found = np.full(len(old), -1, np.int64)
+        for sign in (False, True):
+            mine, theirs = np.flatnonzero((old < 0) == sign), np.flatnonzero((new < 0) == sign)
+            values, sought = np.abs(new[theirs].astype(np.int64)), np.abs(old[mine].astype(np.int64))
+            at = np.searchsorted(values, sought)
+            at[at == len(values)] = 0
+            if len(values):
+                found[mine] = np.where(values[at] == sought, theirs[at] + self.after, -1)
+        return found
+
+    def _merged(
+        self,
+        old: Adjacency,
+        dropped: Longs,
+        ids: Longs,
+        fresh: tuple[Longs, Longs, NDArray[np.uint8]],
+        size: int,
+        dispatch: Ints,
+    ) -> Adjacency:
+        """Old entries but the dropped ones, in their order, with the fresh ones put among them."""
+        node, edge = without(old.node, dropped), without(old.edge, dropped)
+        beyond = np.flatnonzero(node >= self.before)
+        node[beyond] = ids[node[beyond]]
+        if self.numbers[-1]:
+            said = np.flatnonzero(edge >= 0)
+            edge[said] -= self.numbers[edge[said]].astype(np.int32)
+        held = np.diff(old.ptr)
+        np.subtract.at(held, np.searchsorted(old.ptr, dropped, "right") - 1, 1)
+        counts = self._rows(held, ids, size)
+        starts = np.concatenate(([0], np.cumsum(counts)))
+        near, far, tier = fresh
+        rows = near * WIDTH + tier
+        order = np.lexsort((far, rows))
+        rows, far = rows[order], far[order]
+        places = _places(node, starts, counts, rows, far)
+        np.add.at(counts, rows, 1)
+        ptr = np.zeros(size * WIDTH + 1, np.int32)
+        np.cumsum(counts, out=ptr[1:])
+        return Adjacency(
+            ptr,
+            np.insert(node, places, far.astype(np.int32)),
+            np.insert(edge, places, self.pairs.edge[order]),
+            dispatch,
+        )
+
+    def _rows(self, held: NDArray[Any], ids: Longs, size: int) -> Longs:
+        """Entries of each old row, by its new number."""
+        counts = np.zeros(size * WIDTH, np.int64)
+        real = self.before * WIDTH
+        counts[:real] = held[:real]
+        beyond = ids[self.before :]
+        kept = np.flatnonzero(beyond >= 0)
+        table = counts.reshape(-1, WIDTH)
+        table[beyond[kept]] = held[real:].reshape(-1, WIDTH)[kept]
+        return counts
+
+
+def down_rows(adjacency: Adjacency, entries: Longs) -> Longs:
+    """The node that each entry belongs to."""
+    return (np.searchsorted(adjacency.ptr, entries, "right") - 1) // WIDTH
+
+
+def _places(node: Ints, starts: Longs, counts: Longs, rows: Longs, far: Longs) -> Longs:
+    """Before which entry each fresh one goes, so that every row stays sorted by where it leads."""
+    own, at = np.unique(rows, return_inverse=True)
+    inside = spread(starts[own], counts[own])
+    width = int(max(node.max(initial=0), far.max(initial=0))) + 1
+    keys = np.repeat(np.arange(len(own)), counts[own]) * width + node[inside]
+    place = np.searchsorted(keys, at * width + far)
+    before = np.cumsum(counts[own]) - counts[own]
+    found: Longs = starts[rows] + place - before[at]
+    return found
