@@ -25,6 +25,7 @@ from graph.facts import Hyperedge
 from graph.incidence import Incidence
 from graph.readback import read_edge
 from graph.renewal import renew
+from graph.schema import EdgeKind
 
 SHARE = 0.001
 
@@ -50,9 +51,12 @@ def change_of(arrays: Incidence, share: float = SHARE, seed: int = 1) -> Change:
 
 
 def _moved(arrays: Incidence, edge: int, chance: np.random.Generator) -> Hyperedge:
-    """The hyperedge with its last member replaced by another node of that kind."""
+    """The hyperedge with its last member replaced by another node of that kind; a symbol stays in its
+    file, and its lines move."""
     fact = read_edge(arrays, edge)
     last = fact.members[-1]
+    if fact.kind is EdgeKind.CONTAINS:
+        return fact._replace(members=(*fact.members[:-1], last._replace(end=last.end + 1)))
     nodes = arrays.nodes_of(last.kind)
     key = arrays.keys[int(nodes[chance.integers(len(nodes))])]
     return fact._replace(members=(*fact.members[:-1], last._replace(key=key)))
