@@ -197,6 +197,14 @@ class _Nodes:
         }
 
 
+def packed_node(node: Node) -> tuple[int, bytes]:
+    """What a node says of itself, as `sort` and `node_rest` have it."""
+    props = node.props
+    if len(props) == 4 and tuple(map(_FIRST, props)) == _SYMBOL_PROPS:
+        return SORT_CODE.get(props[3][1], NONE), b""
+    return SORT_CODE.get(dict(props).get("sort"), NONE), _packed(props) if props else b""
+
+
 def _packed(value: object) -> bytes:
     try:
         return _pack(value)

@@ -6,8 +6,7 @@ import time
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-import numpy as np
-
+from graph.delta import Delta, carried, difference, none
 from graph.errors import StoreError
 from graph.facts import Batch, Hyperedge, Node, Scope
 from graph.incidence import Incidence
@@ -57,15 +56,6 @@ class HistoryOutcome:
     notes: tuple[str, ...]
     head: int
     moved: bool
-
-
-@dataclass(frozen=True, slots=True)
-class Delta:
-    """What a new resolution creates and retires beside what is valid now."""
-
-    nodes: list[Node]
-    created: list[Hyperedge]
-    retired: list[tuple[EdgeKind, str]]
 
 
 async def index(
@@ -148,7 +138,7 @@ async def _index_code(
         and head.commit == commit.id
     )
     if same and not full and arrays is not None and head is not None:
-        return None, Delta([], [], []), head.number, arrays
+        return None, none(), head.number, arrays
     content = content_of(mirror, scope, commit.tree)
     if arrays is not None and not full and holds(mirror, arrays, content, engine):
         return await _move_head(store, workspace, scope, commit, arrays)
@@ -158,15 +148,17 @@ async def _index_code(
     )
     delta, births = difference(arrays, resolution.batch, run.number)
     await _write(store, run, delta, progress)
-    built = Incidence.build(
+    built = carried(
+        arrays,
         resolution.batch,
+        delta,
+        births,
         scope=scope,
         head=run.number,
         commit=commit.id,
         tree=commit.tree,
         resolver=fingerprint(engine),
-        previous=arrays,
-        births=births,
+        anew=full,
     )
     await store.flip(run)
     built.save(workspace.arrays(scope, "code"))
@@ -183,7 +175,7 @@ async def _move_head(
     moved = replace(arrays, head=run.number, commit=commit.id, tree=commit.tree)
     await store.flip(run)
     moved.save(workspace.arrays(scope, "code"))
-    return None, Delta([], [], []), run.number, moved
+    return None, none(), run.number, moved
 
 
 async def _write(store: Store, run: Run, delta: Delta, progress: Progress) -> None:
@@ -243,49 +235,6 @@ async def rebuild_arrays(store: Store, workspace: Workspace, scope: Scope, famil
     return built
 
 
-def difference(previous: Incidence | None, batch: Batch, run: int) -> tuple[Delta, list[int]]:
-    """Compare a resolution with what is valid: by digest, so that equal facts stay as they are.
-
-    Returns the delta and, for each hyperedge of the batch in order, the run it is valid from.
-    """
-    seen: set[bytes] = set()
-    kept: list[Hyperedge] = []
-    births: list[int] = []
-    valid = _valid(previous)
-    created: list[Hyperedge] = []
-    for edge in batch.edges:
-        digest = bytes.fromhex(edge.digest())
-        if digest in seen:
-            continue
-        seen.add(digest)
-        kept.append(edge)
-        birth = valid.get(digest)
-        births.append(run if birth is None else birth[1])
-        if birth is None:
-            created.append(edge)
-    batch.edges = kept
-    retired = [
-        (kind, f"{digest.hex()}@{birth}") for digest, (kind, birth) in valid.items() if digest not in seen
-    ]
-    nodes = [
-        node for node in batch.nodes.values() if previous is None or previous.find(node.kind, node.key) < 0
-    ]
-    return Delta(nodes, created, retired), births
-
-
-def _valid(previous: Incidence | None) -> dict[bytes, tuple[EdgeKind, int]]:
-    if previous is None:
-        return {}
-    kinds = list(EdgeKind)
-    raw = np.ascontiguousarray(previous.digests).tobytes()
-    return {
-        raw[16 * i : 16 * i + 16]: (kinds[kind], birth)
-        for i, (kind, birth) in enumerate(
-            zip(previous.edge_kind.tolist(), previous.edge_from.tolist(), strict=True)
-        )
-    }
-
-
 async def _index_history(
     store: Store,
     workspace: Workspace,
@@ -310,14 +259,8 @@ async def _index_history(
     run = await store.begin(scope, commit=commit.id, tree=commit.tree, families=HISTORY_FAMILIES)
     delta, births = difference(arrays, batch, run.number)
     await _write(store, run, delta, progress)
-    built = Incidence.build(
-        batch,
-        scope=scope,
-        head=run.number,
-        commit=commit.id,
-        tree=commit.tree,
-        previous=arrays,
-        births=births,
+    built = carried(
+        arrays, batch, delta, births, scope=scope, head=run.number, commit=commit.id, tree=commit.tree
     )
     await store.flip(run)
     built.save(workspace.arrays(scope, "history"))

@@ -321,6 +321,8 @@ class _Step:
     ) -> Adjacency:
         """Old entries but the dropped ones, in their order, with the fresh ones put among them."""
         node, edge = without(old.node, dropped), without(old.edge, dropped)
+        if not len(dropped):  # they are the old ones themselves, which may be mapped
+            node, edge = node.copy(), edge.copy()
         beyond = np.flatnonzero(node >= self.before)
         node[beyond] = ids[node[beyond]]
         if self.numbers[-1]:

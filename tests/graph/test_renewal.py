@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import fields
+
 import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -14,6 +16,7 @@ from graph.incidence import Incidence
 from graph.reach import cone
 from graph.renewal import pays, places, renew
 from graph.schema import EDGES, TIERS, EdgeKind, Form, NodeKind, Resolver, Sort
+from graph.strings import Strings
 
 SCOPE = Scope("local", "toy")
 S = NodeKind.SYMBOL
@@ -83,6 +86,18 @@ def build(
     return Incidence.build([*said.values(), *edges.values()], scope=SCOPE, head=head, **WHERE)
 
 
+def frozen(incidence: Incidence) -> Incidence:
+    """Arrays as a mapped file has them: read-only, and with their adjacency."""
+    columns = [getattr(incidence, field.name) for field in fields(incidence)]
+    for adjacency in (incidence.adjacency(Direction.UP), incidence.adjacency(Direction.DOWN)):
+        columns += [adjacency.ptr, adjacency.node, adjacency.edge, adjacency.dispatch]
+    for column in columns:
+        for array in (column.blob, column.offsets) if isinstance(column, Strings) else (column,):
+            if isinstance(array, np.ndarray):
+                array.flags.writeable = False
+    return incidence
+
+
 def told(incidence: Incidence) -> tuple[object, ...]:
     """All that arrays say, whatever ids they give."""
     facts = list(incidence.facts())
@@ -142,8 +157,7 @@ steps = st.lists(
 def test_a_chain_of_renewals_equals_a_fresh_build(first, edges, moves) -> None:
     said = {(node.kind, node.key): node for node in first}
     valid = {edge.digest(): (edge, 1) for edge in edges}
-    incidence = build(said, valid, 1)
-    incidence.adjacency()
+    incidence = frozen(build(said, valid, 1))
     for head, (more, created, chance) in enumerate(moves, 2):
         retired = [digest for digest in sorted(valid) if chance.random() < 0.3]
         gone = [key for key in sorted(said) if chance.random() < 0.2]
@@ -170,7 +184,7 @@ def test_a_chain_of_renewals_equals_a_fresh_build(first, edges, moves) -> None:
         for at in range(incidence.node_count):
             if renewed.node_count >= incidence.node_count:
                 assert renewed.keys[at] == incidence.keys[at], "a node lost its id"
-        incidence = renewed
+        incidence = frozen(renewed)
 
 
 def test_what_is_not_there_cannot_be_retired_and_what_is_not_created_twice() -> None:
