@@ -7,6 +7,7 @@ That order is the C3 linearisation (Barrett et al., A Monotonic Superclass Linea
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import NamedTuple
 
 from graph.ingest.python.lookup import Lookup
 from graph.ingest.python.module import ModuleRecord
@@ -26,22 +27,35 @@ _PLAIN_BASES = frozenset(
 )
 
 
+class Bases(NamedTuple):
+    """What a class derives from: classes of the program, and dotted names outside it."""
+
+    inside: tuple[Target, ...]
+    outside: tuple[str, ...]
+
+
 class Classes(Lookup):
     """Bases of all classes, each read once."""
 
     def __init__(self, records: Mapping[str, ModuleRecord], roots: Roots) -> None:
         super().__init__(records, roots)
-        self._mro: dict[Target, tuple[Target, ...] | None] = {}
-        self._outside: dict[Target, tuple[str, ...]] = {}
-        self._bases: dict[Target, tuple[Target, ...]] = {}
+        self._mro: dict[Target, tuple[Target, ...] | int] = {}
+        self._bases: dict[Target, Bases] = {}
 
     def bases(self, klass: Target) -> tuple[Target, ...]:
         """Direct bases inside the program, in order."""
-        if klass not in self._bases:
-            self._read_bases(klass)
-        return self._bases[klass]
+        return self._bases_of(klass).inside
 
-    def _read_bases(self, klass: Target) -> None:
+    def _bases_of(self, klass: Target) -> Bases:
+        known = self._bases.get(klass)
+        if known is None:
+            before = self._begin()
+            known = self._read_bases(klass)
+            if self._end(before):
+                self._bases[klass] = known
+        return known
+
+    def _read_bases(self, klass: Target) -> Bases:
         file = self.files[klass.path]
         record = file.classes.get(klass.place)
         inside: list[Target] = []
@@ -60,24 +74,28 @@ class Classes(Lookup):
                     found = True
             if not found:
                 outside.append(chain)
-        self._bases[klass] = tuple(inside)
-        self._outside[klass] = tuple(outside)
+        return Bases(tuple(inside), tuple(outside))
 
     def mro(self, klass: Target) -> tuple[Target, ...]:
         """A class and its bases inside the program, in the order of attribute look-up."""
-        known = self._mro.get(klass, ())
-        if known:
+        known = self._mro.get(klass)
+        if known is not None:
+            if isinstance(known, int):
+                self._cut(known)
+                return (klass,)
             return known
-        if known is None:
-            return (klass,)
-        self._mro[klass] = None
+        before = self._begin()
+        self._mro[klass] = self._open
         bases = self.bases(klass)
         lines = [list(self.mro(base)) for base in bases]
         merged = merge([*lines, list(bases)])
         if merged is None:
             merged = list(dict.fromkeys(item for line in lines for item in line))
         found = (klass, *(item for item in merged if item != klass))
-        self._mro[klass] = found
+        if self._end(before):
+            self._mro[klass] = found
+        else:
+            del self._mro[klass]
         return found
 
     def outside(self, klass: Target) -> tuple[str, ...]:
@@ -85,7 +103,7 @@ class Classes(Lookup):
         return tuple(
             name
             for base in self.mro(klass)
-            for name in (self.bases(base), self._outside[base])[1]
+            for name in self._bases_of(base).outside
             if name not in _PLAIN_BASES
         )
 

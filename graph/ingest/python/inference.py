@@ -50,9 +50,9 @@ class Evaluator(Classes):
 
     def __init__(self, records: Mapping[str, ModuleRecord], roots: Roots) -> None:
         super().__init__(records, roots)
-        self._chains: dict[tuple[str, int, str], Values | None] = {}
-        self._types: dict[Target, Values | None] = {}
-        self._returning: set[Target] = set()
+        self._chains: dict[tuple[str, int, str], Values | int] = {}
+        self._types: dict[Target, Values | int] = {}
+        self._returning: dict[Target, int] = {}
         self._depth = 0
 
     # Chains
@@ -62,20 +62,22 @@ class Evaluator(Classes):
         if "|" in chain:
             return narrow(value for part in chain.split("|") for value in self.chain(path, scope, part))
         key = (path, scope, chain)
-        known = self._chains.get(key, ())
-        if known is None or (known == () and key in self._chains):
-            return ()
-        if known:
-            return known
+        known = self._chains.get(key)
+        if known is not None:
+            return self._cut(known) if isinstance(known, int) else known
         if self._depth > DEPTH:
             return ()
-        self._chains[key] = None
+        before = self._begin()
+        self._chains[key] = self._open
         self._depth += 1
         try:
             found = self._follow(path, scope, chain)
         finally:
             self._depth -= 1
-        self._chains[key] = found
+            whole = self._end(before)
+            del self._chains[key]
+        if whole:
+            self._chains[key] = found
         return found
 
     def _follow(self, path: str, scope: int, chain: str) -> Values:
@@ -241,12 +243,11 @@ class Evaluator(Classes):
         if definition.sort not in (Sort.CONSTANT, Sort.ATTRIBUTE):
             return (value,)
         target = value.target
-        known = self._types.get(target, ())
-        if known is None:
-            return ()
-        if known or target in self._types:
-            return known
-        self._types[target] = None
+        known = self._types.get(target)
+        if known is not None:
+            return self._cut(known) if isinstance(known, int) else known
+        before = self._begin()
+        self._types[target] = self._open
         scope = self.files[value.path].scopes.get(definition.parent)
         name = definition.qualname.rpartition(".")[2]
         found: list[Value] = []
@@ -259,7 +260,11 @@ class Evaluator(Classes):
                     )  # `X = X` in a class takes an outer X
                 values = self.chain(value.path, place, item.chain)
                 found.extend(self.types_of(tuple(v for v in values if v[:3] != value[:3])))
-        result = self._types[target] = doubt(narrow(found))
+        result = doubt(narrow(found))
+        if self._end(before):
+            self._types[target] = result
+        else:
+            del self._types[target]
         return result
 
     def _instance(self, value: Value) -> Values:
@@ -346,10 +351,10 @@ class Evaluator(Classes):
             if found:
                 return doubt(found)
         own = function.parameters[0] if function.parameters else ""
-        if value.target in self._returning:
-            return ()  # Functions that return one another say nothing of what they are.
+        if value.target in self._returning:  # functions that return one another say nothing of what they are
+            return self._cut(self._returning[value.target])
         values: list[Value] = []
-        self._returning.add(value.target)
+        self._returning[value.target] = self._open
         try:
             for chain in function.results:
                 if receiver is not None and chain == own:
@@ -357,7 +362,7 @@ class Evaluator(Classes):
                 else:
                     values.extend(self.types_of(self.chain(value.path, value.place, chain)))
         finally:
-            self._returning.discard(value.target)
+            del self._returning[value.target]
         if function.flags & GENERATOR:
             return (Value(BUILTIN, "generator", sure=False, elements=doubt(narrow(values))),)
         return doubt(narrow(values))

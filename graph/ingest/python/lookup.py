@@ -28,6 +28,11 @@ from graph.ingest.python.values import EXTERNAL, INSTANCE, MODULE, OBJECT, File,
 from graph.schema import Sort
 
 BUILTINS = frozenset(dir(builtins))
+_FREE = 1 << 30
+"""Deeper than any open question."""
+_CIRCLES = 500
+"""Circles that one question may run into before what was cut short is kept all the same: code in which
+everything leads to everything must come to an end too."""
 
 
 class Lookup(ABC):
@@ -39,7 +44,36 @@ class Lookup(ABC):
     def __init__(self, records: Mapping[str, ModuleRecord], roots: Roots) -> None:
         self.roots = roots
         self.files: dict[str, File] = {path: File(record) for path, record in records.items()}
-        self._members: dict[tuple[str, str], Values | None] = {}
+        self._members: dict[tuple[str, str], Values | int] = {}
+        self._open = 0
+        self._rests_on = _FREE
+        self._circles = 0
+
+    # Answers are remembered, and none is another for the order of the questions: one that was cut short, or
+    # that led back to itself, depends on where its circle was entered, and is not kept. Whatever is kept
+    # stands on no circle, and so is the same from everywhere.
+
+    def _begin(self) -> int:
+        """Open a question; hand what this returns to `_end`. Its number is then `self._open`."""
+        if not self._open:
+            self._circles = 0
+        self._open += 1
+        before, self._rests_on = self._rests_on, _FREE
+        return before
+
+    def _cut(self, question: int) -> Values:
+        """What a question that is open already gives where it is asked again: nothing more."""
+        self._rests_on = min(self._rests_on, question)
+        self._circles += 1
+        return ()
+
+    def _end(self, before: int) -> bool:
+        """Close the innermost question: whether its answer stands on no circle, and may be kept."""
+        rests_on = self._rests_on
+        self._rests_on = before if rests_on >= self._open else min(before, rests_on)
+        whole = rests_on > self._open or self._circles > _CIRCLES
+        self._open -= 1
+        return whole
 
     @abstractmethod
     def chain(self, path: str, scope: int, chain: str) -> Values:
@@ -80,12 +114,11 @@ class Lookup(ABC):
     def _global(self, path: str, name: str) -> Values:
         """A name of a module's own namespace, star imports followed."""
         key = (path, name)
-        known = self._members.get(key, ())
-        if known is None:
-            return ()
-        if known or key in self._members:
-            return known
-        self._members[key] = None
+        known = self._members.get(key)
+        if known is not None:
+            return self._cut(known) if isinstance(known, int) else known
+        before = self._begin()
+        self._members[key] = self._open
         file = self.files[path]
         scope = file.scopes[0]
         bindings = scope.names.get(name)
@@ -95,7 +128,10 @@ class Lookup(ABC):
             found = (Value(OBJECT, path, scope.symbols[name]),)
         else:
             found = self._starred(path, name)
-        self._members[key] = found
+        if self._end(before):
+            self._members[key] = found
+        else:
+            del self._members[key]
         return found
 
     def _starred(self, path: str, name: str) -> Values:

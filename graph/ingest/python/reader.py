@@ -45,7 +45,7 @@ from graph.progress import Progress, silent
 from graph.schema import EdgeKind, NodeKind, Resolver
 
 LANGUAGE = "python"
-VERSION = 3
+VERSION = 4
 """Raised whenever the same tree would make other facts."""
 
 Blobs = Callable[[str], bytes]
