@@ -267,23 +267,27 @@ class Store:
         Each comes with the run that it is valid from (0 for a node). They are what was written: their
         digests are the same.
         """
+        kinds = [spec.kind for spec in EDGES.values() if spec.family == family and spec.live]
+        params = {"prefix": packing.all_runs(scope), "head": head}
+        wanted = [("facts/export_edges", Filling(edge=kind), params) for kind in kinds]
         named: dict[NodeKind, set[str]] = {}
-        for spec in EDGES.values():
-            if spec.family != family or not spec.live:
-                continue
-            params = {"prefix": packing.all_runs(scope), "head": head}
-            async with self._line.reading("facts/export_edges", Filling(edge=spec.kind), params) as pages:
-                async for page in pages:
-                    for born, values, members in page:
-                        edge = packing.read_edge(spec.kind, scope, values, members)
-                        for member in edge.members:
-                            named.setdefault(member.kind, set()).add(member.key)
-                        yield edge, born
-        for kind, keys in named.items():
-            for batch in upkeep.chunks(sorted(keys), packing.ROWS):
-                keys_here = [packing.plain(key) for key in batch]
-                for row in await self.read("facts/known_nodes", Filling(kind), keys=keys_here):
-                    yield packing.read_node(kind, row["key"], row["props"]), 0
+        async with self._line.reading(wanted) as pages:
+            async for place, page in pages:
+                for born, values, members in page:
+                    edge = packing.read_edge(kinds[place], scope, values, members)
+                    for member in edge.members:
+                        named.setdefault(member.kind, set()).add(member.key)
+                    yield edge, born
+        parts = [
+            (kind, [packing.plain(key) for key in batch])
+            for kind, keys in named.items()
+            for batch in upkeep.chunks(sorted(keys), packing.ROWS)
+        ]
+        asked = [("facts/known_nodes", Filling(kind), {"keys": keys}) for kind, keys in parts]
+        async with self._line.reading(asked) as pages:
+            async for place, page in pages:
+                for key, props in page:
+                    yield packing.read_node(parts[place][0], key, props), 0
 
     async def repositories(self) -> list[Standing]:
         """Every repository in the store, by key, and whether a run is under way or broke off."""
