@@ -1,0 +1,184 @@
+"""Which lines are executed, by coverage.py's tracer, handed over whenever the current activity changes.
+
+What coverage measured is taken from it as it hands it to its data: no data file and no database of
+contexts is written, which is what dynamic contexts cost. Where another coverage is at work in the same
+process (pytest-cov, `coverage run`), only one tracer can be active, so that one is used: it is made to
+measure every file of the repository, and what it would not have measured by itself is kept from its data.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Iterable, Mapping
+from typing import Any, Callable
+
+import coverage
+from coverage.exceptions import CoverageException
+
+from maestro_selection.recording import bitmap
+from pytest_maestro.places import Place
+
+# The tracers that keep what was executed apart by context. `sys.monitoring` reports a line once and then
+# no more, so that the second test to execute it would not be seen to.
+RIGHT = ("CTracer", "PyTracer")
+
+Sink = Callable[[str, int], None]
+
+
+class LinesError(Exception):
+    """Why lines cannot be measured."""
+
+
+class Lines:
+    """The measuring of lines in this process.
+
+    Parameters
+    ----------
+    place : Place
+        The repository; nothing outside of it is measured.
+    sink : callable
+        Is given a path and a bitmap of lines whenever `drain` finds some.
+    """
+
+    def __init__(self, place: Place, sink: Sink) -> None:
+        self.place = place
+        self.sink = sink
+        self.notes: list[str] = []
+        self._own: coverage.Coverage | None = None
+        self._attached: list[coverage.Coverage] = []
+        self._collectors: list[Any] = []
+        self._sets: dict[frozenset[int], int] = {}
+        self._trace: Any = None
+
+    def start(self) -> None:
+        """Begin; before anything of the repository is imported.
+
+        Raises
+        ------
+        LinesError
+            When there is no tracer here that keeps contexts apart.
+        """
+        os.environ["COVERAGE_CORE"] = "ctrace"
+        if coverage.Coverage.current() is not None:
+            self.follow()
+            return
+        own = coverage.Coverage(
+            data_file=None,
+            config_file=False,
+            branch=False,
+            source=[self.place.root],
+            omit=[os.path.join(folder, "*") for folder in self.place.apart] + ["*/site-packages/*"],
+            concurrency=self._concurrency(),
+            messages=False,
+        )
+        # Nothing may be said at the end of having measured nothing, or little.
+        own._warn_no_data = own._warn_unimported_source = False
+        data: Any = own.get_data()
+        data.add_lines = self._take
+        data.add_file_tracers = data.set_context = lambda *_: None
+        own.start()
+        self._own = own
+        self._collectors.append(_checked(own))
+        self._trace = sys.gettrace()
+
+    def follow(self) -> None:
+        """Join another coverage where one has been started since."""
+        other = coverage.Coverage.current()
+        if other is None or other is self._own or any(other is known for known in self._attached):
+            return
+        collector = _checked(other)
+        self._attached.append(other)
+        data: Any = other.get_data()
+        beyond: set[str] = set()
+        add_lines, add_arcs = data.add_lines, data.add_arcs
+
+        def take_lines(found: Mapping[str, Iterable[int]]) -> None:
+            self._take(found)
+            add_lines({path: lines for path, lines in found.items() if path not in beyond})
+
+        def take_arcs(found: Mapping[str, Iterable[tuple[int, int]]]) -> None:
+            self._take(
+                {path: {line for arc in arcs for line in arc if line > 0} for path, arcs in found.items()}
+            )
+            add_arcs({path: arcs for path, arcs in found.items() if path not in beyond})
+
+        data.add_lines, data.add_arcs = take_lines, take_arcs
+        self._widen(collector, beyond)
+        self._collectors.append(collector)
+        self._trace = sys.gettrace()
+
+    def _widen(self, collector: Any, beyond: set[str]) -> None:
+        decide = collector.should_trace
+        place = self.place
+
+        def should_trace(filename: str, frame: Any) -> Any:
+            decision = decide(filename, frame)
+            if not decision.trace and filename.endswith(".py") and place.relative(filename):
+                decision.trace, decision.source_filename = True, decision.canonical_filename or filename
+                beyond.add(decision.source_filename)
+            return decision
+
+        collector.should_trace = should_trace
+        collector.should_trace_cache.clear()
+        for tracer in collector.tracers:
+            tracer.should_trace = should_trace
+
+    def drain(self) -> None:
+        """Hand what was executed since the last time to the sink."""
+        for collector in self._collectors:
+            collector.flush_data()
+
+    def lost(self) -> bool:
+        """Whether something took the tracer away since the last time; it is put back."""
+        now = sys.gettrace()
+        if now is self._trace:
+            return False
+        if any(now is tracer for collector in self._collectors for tracer in collector.tracers):
+            self._trace = now
+            return False
+        if now is None:
+            sys.settrace(self._trace)
+        return True
+
+    def stop(self) -> None:
+        """Hand over the last, and end our own measuring; that of others goes on."""
+        self.drain()
+        if self._own is not None and coverage.Coverage.current() is self._own:
+            self._own.stop()
+            self._own = None
+
+    def _take(self, found: Mapping[str, Iterable[int]]) -> None:
+        for filename, lines in found.items():
+            if not lines:
+                continue
+            path = self.place.relative(filename)
+            if not path:
+                continue
+            # Contexts repeat: most sets of lines have been seen before.
+            key = frozenset(lines)
+            bits = self._sets.get(key)
+            if bits is None:
+                bits = self._sets[key] = bitmap(key)
+            self.sink(path, bits)
+
+    def _concurrency(self) -> list[str]:
+        """What the project has told coverage of its kind of concurrency (gevent, greenlet)."""
+        try:
+            asked: Any = coverage.Coverage(data_file=None).get_option("run:concurrency")
+        except CoverageException as error:
+            self.notes.append(f"The project's settings for coverage cannot be read: {error}")
+            return []
+        return [name for name in asked or () if name not in ("multiprocessing", "thread")]
+
+
+def _checked(measuring: coverage.Coverage) -> Any:
+    collector = getattr(measuring, "_collector", None)
+    missing = [name for name in ("flush_data", "should_trace", "tracers") if not hasattr(collector, name)]
+    if missing:
+        raise LinesError(f"this version of coverage ({coverage.__version__}) is not known")
+    assert collector is not None
+    name = collector.tracer_name()
+    if name not in RIGHT:
+        raise LinesError(f"coverage was started with {name}, which loses lines: set COVERAGE_CORE=ctrace")
+    return collector
