@@ -6,7 +6,6 @@ remain run over nodes and hyperedges, not over members.
 
 from __future__ import annotations
 
-import gc
 import string
 from collections.abc import Iterable, Sequence
 from hashlib import blake2b
@@ -21,6 +20,7 @@ from numpy.typing import NDArray
 
 from graph.errors import InputError
 from graph.facts import Hyperedge, Member, Node, Scope, Value
+from graph.memory import uncollected
 from graph.schema import EDGES, EdgeKind, Form, NodeKind, Resolver, Sort, Tier
 from graph.strings import Strings
 
@@ -64,13 +64,8 @@ def assemble(
     previous : (node kinds, keys) or None
         Nodes of an earlier Incidence in the order of their ids, which they keep.
     """
-    collecting = gc.isenabled()
-    gc.disable()  # lists that grow by hundreds of thousands make it look at every fact again and again
-    try:
+    with uncollected():
         return _assembled(facts, scope, births, head, previous)
-    finally:
-        if collecting:
-            gc.enable()
 
 
 def _assembled(

@@ -12,6 +12,7 @@ from graph.facts import Batch, Hyperedge, Node, Scope
 from graph.incidence import Incidence
 from graph.ingest import history
 from graph.ingest.git import Commit, Mirror
+from graph.memory import uncollected
 from graph.progress import Progress, silent
 from graph.resolution import Resolution, content_of, fingerprint, holds, open_arrays, resolve
 from graph.schema import EdgeKind
@@ -215,22 +216,23 @@ async def rebuild_arrays(store: Store, workspace: Workspace, scope: Scope, famil
     head = await store.head(scope, family)
     if head is None:
         return None
-    batch, births = Batch(), []
-    families = CODE_FAMILIES if family == "code" else (family,)
-    for name in families:
-        async for fact, birth in store.export(scope, name, head.number):
-            batch.add([fact])
-            if isinstance(fact, Hyperedge):
-                births.append(birth)
-    built = Incidence.build(
-        batch,
-        scope=scope,
-        head=head.number,
-        commit=head.commit,
-        tree=head.tree,
-        resolver=head.resolver,
-        births=births,
-    )
+    with uncollected():
+        batch, births = Batch(), []
+        families = CODE_FAMILIES if family == "code" else (family,)
+        for name in families:
+            async for fact, birth in store.export(scope, name, head.number):
+                batch.add([fact])
+                if isinstance(fact, Hyperedge):
+                    births.append(birth)
+        built = Incidence.build(
+            batch,
+            scope=scope,
+            head=head.number,
+            commit=head.commit,
+            tree=head.tree,
+            resolver=head.resolver,
+            births=births,
+        )
     built.save(workspace.arrays(scope, family))
     return built
 
