@@ -16,6 +16,15 @@ from pytest_maestro.places import SKIPPED_PARTS, Place, environments
 
 LINK = "160000"
 TIME = 120
+PLAIN = (
+    "--no-color",
+    "--no-ext-diff",
+    "--no-textconv",
+    "--no-renames",
+    "--full-index",
+    "--src-prefix=a/",
+    "--dst-prefix=b/",
+)
 
 
 class Checkout:
@@ -107,6 +116,26 @@ class Checkout:
         found = self._git("rev-list", "--count", f"{commit}...HEAD")
         return int(found) if found else None
 
+    def diff(self, commit: str, most: int) -> str | None:
+        """The unified diff from a commit to the files on disk, those that git does not track yet included.
+
+        None where the commit is not here, or more than `most` files are not tracked.
+        """
+        found = self._git("diff", *PLAIN, commit, "--")
+        others = self._git("ls-files", "--others", "--exclude-standard", "-z")
+        if found is None or others is None:
+            return None
+        names = [os.fsdecode(name) for name in others.split(b"\0")[:-1]]
+        if len(names) > most:
+            return None
+        parts = [found]
+        for name in names:
+            added = _output(self.root, ["diff", *PLAIN, "--no-index", "--", os.devnull, name], fine=(0, 1))
+            if added is None:
+                return None
+            parts.append(added)
+        return b"".join(parts).decode("utf-8", "replace")
+
     def _python_files(self) -> list[str]:
         found = []
         place = Place(self.root, environments(self.root))
@@ -122,7 +151,9 @@ class Checkout:
         return _output(self.root, words, given) if self.git or words[0] == "rev-parse" else None
 
 
-def _output(folder: str, words: Sequence[str], given: str | None = None) -> bytes | None:
+def _output(
+    folder: str, words: Sequence[str], given: str | None = None, fine: tuple[int, ...] = (0,)
+) -> bytes | None:
     """What git prints, or None when it fails or is not there."""
     environment = {name: value for name, value in os.environ.items() if not name.startswith("GIT_")}
     environment["GIT_OPTIONAL_LOCKS"] = "0"
@@ -139,7 +170,7 @@ def _output(folder: str, words: Sequence[str], given: str | None = None) -> byte
         )
     except (OSError, subprocess.TimeoutExpired):
         return None
-    return done.stdout if done.returncode == 0 else None
+    return done.stdout if done.returncode in fine else None
 
 
 def _blob(path: Path) -> str:
