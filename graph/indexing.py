@@ -6,6 +6,7 @@ import time
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from graph import past
 from graph.delta import Delta, carried, difference, none
 from graph.errors import StoreError
 from graph.facts import Batch, Hyperedge, Node, Scope
@@ -198,7 +199,8 @@ async def current_arrays(
 ) -> Incidence | None:
     """The arrays of a repository at the store's head; None where the family was never indexed.
 
-    A stale, damaged or missing file is rebuilt from the store, never trusted.
+    A damaged or missing file is rebuilt from the store. One of an earlier head is renewed by what the runs
+    since have moved, where the store vouches for it, and rebuilt otherwise.
     """
     head = await store.head(scope, family)
     if head is None:
@@ -208,6 +210,11 @@ async def current_arrays(
     arrays = open_arrays(path)
     if arrays is not None and arrays.head == head.number and arrays.commit == head.commit:
         return arrays
+    if arrays is not None and arrays.scope == scope:
+        renewed = await past.caught_up(store, arrays, head, family)
+        if renewed is not None:
+            renewed.save(path)
+            return renewed
     return await rebuild_arrays(store, workspace, scope, family)
 
 
@@ -233,6 +240,9 @@ async def rebuild_arrays(store: Store, workspace: Workspace, scope: Scope, famil
             resolver=head.resolver,
             births=births,
         )
+    if head.number < await past.horizon(store, scope):
+        # A run ended and what it retired was pruned while this was read: some of it may be missing.
+        return await rebuild_arrays(store, workspace, scope, family)
     built.save(workspace.arrays(scope, family))
     return built
 

@@ -94,8 +94,20 @@ async def sweep(line: Line, claim: Claim, scope: Scope, run: int) -> int:
 
 
 async def prune(line: Line, claim: Claim, scope: Scope, horizon: int, dry_run: bool) -> Pruned:
-    """Delete hyperedges retired at the horizon or before it, then nodes that stand alone."""
+    """Delete hyperedges retired at the horizon or before it, then nodes that stand alone.
+
+    That earlier heads cannot be told any more is noted before the first is deleted: pruning that breaks
+    off, or runs while somebody reads, makes no earlier head look smaller than it was.
+    """
     done = Pruned(horizon, dry_run)
+    if not dry_run and horizon > 0:
+
+        async def note(transaction: Transaction) -> None:
+            await claim.renew(transaction)
+            given = {"key": scope.key, "horizon": horizon}
+            await transaction.rows("runs/note_horizon", Filling(), given)
+
+        await line.write(note)
     for kind in _EDGE_KINDS:
         given = {"prefix": packing.all_runs(scope), "horizon": horizon}
         ids = await _column(line, "facts/retired_before", Filling(edge=kind), "id", given)
