@@ -227,10 +227,9 @@ async def rebuild_arrays(store: Store, workspace: Workspace, scope: Scope, famil
         batch, births = Batch(), []
         families = CODE_FAMILIES if family == "code" else (family,)
         for name in families:
-            async for fact, birth in store.export(scope, name, head.number):
-                batch.add([fact])
-                if isinstance(fact, Hyperedge):
-                    births.append(birth)
+            async for page in store.pages(scope, name, head.number):
+                batch.add(fact for fact, _ in page)
+                births += [birth for fact, birth in page if isinstance(fact, Hyperedge)]
         built = Incidence.build(
             batch,
             scope=scope,
