@@ -31,6 +31,7 @@ HINT_READERS = frozenset(
 SOURCE_READERS = frozenset("getsource getsourcelines getsourcefile findsource __code__ getfile".split())
 
 CALLING, BY_NAME, BY_SET, LISTING, RUNNING, READING_DOC, READING_HINTS, READING_SOURCE = "cgwvedhs"
+ALTERING_OUTER = "o"
 
 _IDENTIFIER = re.compile(r"[^\W\d]\w*\Z")
 _MANGLED = re.compile(r"_[^\W_]\w*?(__\w+)\Z")
@@ -61,7 +62,7 @@ class Effects:
     traits : str
         `c` does more than move values about (calls, operators, subscripts, ...); `g` reads attributes by a computed name; `w`
         sets them so; `v` enumerates the names of something; `e` runs text or imports by a computed name; `d` reads
-        docstrings; `h` annotations; `s` source text.
+        docstrings; `h` annotations; `s` source text; `o` alters a variable of an enclosing function.
     locals : tuple of str
         Local names that it loads (`x`) and binds (`=x`).
     """
@@ -198,6 +199,8 @@ class _Collector:
     def _bind(self, name: str, kind: str) -> None:
         if kind in (LOCAL, FREE):
             self.locals["=" + name] = None
+            if kind == FREE:
+                self.traits.add(ALTERING_OUTER)
         else:
             self.binds[name] = None
 
@@ -344,6 +347,8 @@ class _Collector:
         chain = self._chain(node)
         if chain:
             self.alters[chain] = None
+        elif isinstance(node, ast.Name) and self.names.get(id(node)) == FREE:
+            self.traits.add(ALTERING_OUTER)
 
     def _hint(self, node: ast.expr) -> None:
         if not self.evaluated:

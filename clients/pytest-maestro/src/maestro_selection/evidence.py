@@ -1,0 +1,134 @@
+"""The evidence of one recording, turned round: from lines to the tests that executed them, as sets in one integer."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from typing import Optional
+
+from maestro_selection.records import Recording, Trace, span
+from maestro_selection.records import Test as RecordedTest
+from maestro_selection.tables import FileTable
+
+
+class Evidence:
+    """What the tests of one recording executed.
+
+    Sets of tests are integers: bit n stands for the n-th of `nodes`.
+    """
+
+    def __init__(self, recording: Recording) -> None:
+        self.recording = recording
+        self.nodes: list[str] = list(recording.tests)
+        self.place = {node: number for number, node in enumerate(self.nodes)}
+        self.all = (1 << len(self.nodes)) - 1
+        self._by_file: Optional[dict[str, dict[int, int]]] = None
+        self._cache: dict[tuple[str, int], int] = {}
+        self._of_file: dict[str, int] = {}
+        self._importing: dict[str, list[tuple[str, int]]] = {}
+        for number, test in enumerate(recording.tests.values()):
+            self._of_file[test.path] = self._of_file.get(test.path, 0) | 1 << number
+        for importer, trace in recording.imports.items():
+            for path, bits in trace.lines.items():
+                self._importing.setdefault(path, []).append((importer, bits))
+        self.tables = {path: FileTable.from_json(table) for path, table in recording.tables.items()}
+
+    def test(self, number: int) -> RecordedTest:
+        """The n-th test."""
+        return self.recording.tests[self.nodes[number]]
+
+    def members(self, mask: int) -> Iterator[int]:
+        """The numbers in a set of tests."""
+        while mask:
+            low = mask & -mask
+            yield low.bit_length() - 1
+            mask ^= low
+
+    def executing(self, path: str, lines: int) -> int:
+        """Tests that executed one of these lines in any of their phases or fixtures."""
+        if self._by_file is None:
+            self._turn_round()
+        assert self._by_file is not None
+        key = (path, lines)
+        if key not in self._cache:
+            mask = 0
+            for bits, tests in self._by_file.get(path, {}).items():
+                if bits & lines:
+                    mask |= tests
+            self._cache[key] = mask
+        return self._cache[key]
+
+    def _turn_round(self) -> None:
+        self._by_file = {}
+        for number, test in enumerate(self.recording.tests.values()):
+            joined: dict[str, int] = {}
+            for step in test.steps:
+                for path, bits in step.trace.lines.items():
+                    joined[path] = joined.get(path, 0) | bits
+            for path, bits in joined.items():
+                found = self._by_file.setdefault(path, {})
+                found[bits] = found.get(bits, 0) | 1 << number
+
+    def using_file(self, path: str) -> int:
+        """Tests that executed any line of a file."""
+        return self.executing(path, -1)
+
+    def in_file(self, path: str) -> int:
+        """Tests that are defined in a file."""
+        return self._of_file.get(path, 0)
+
+    def in_files(self, paths: Iterable[str]) -> int:
+        """Tests that are defined in any of these files."""
+        mask = 0
+        for path in paths:
+            mask |= self.in_file(path)
+        return mask
+
+    def below(self, folder: str) -> int:
+        """Tests that are defined in a folder or below it."""
+        prefix = f"{folder}/" if folder else ""
+        return self.in_files(path for path in self._of_file if path.startswith(prefix))
+
+    def importing(self, path: str, lines: int) -> list[str]:
+        """Files whose import executed one of these lines of a file."""
+        return [importer for importer, bits in self._importing.get(path, ()) if bits & lines]
+
+    def ran_at_import(self, path: str, lines: int) -> Optional[bool]:
+        """Whether the import of a file executed any of its own lines among these; None when it is not known."""
+        trace = self.recording.imports.get(path)
+        if trace is None:
+            return None if self._unseen(path) else False
+        return bool(trace.lines.get(path, 0) & lines)
+
+    def _unseen(self, path: str) -> bool:
+        kinds = {"imported-early", "outside", "unmeasured"}
+        return any(note.path == path and note.kind in kinds for note in self.recording.notes) or bool(
+            self.using_file(path)
+        )
+
+    def using_fixture(self, key: str) -> int:
+        """Tests that used a fixture."""
+        mask = 0
+        for number, test in enumerate(self.recording.tests.values()):
+            if key in test.fixtures:
+                mask |= 1 << number
+        return mask
+
+    def traces(self, number: int) -> Iterator[Trace]:
+        """The traces of a test."""
+        for step in self.test(number).steps:
+            yield step.trace
+
+    def opening(self, path: str) -> int:
+        """Tests that opened a file, or listed the folder that it is in."""
+        folder = path.rpartition("/")[0] or "."
+        mask = 0
+        for number in range(len(self.nodes)):
+            if any(path in trace.opened or folder in trace.listed for trace in self.traces(number)):
+                mask |= 1 << number
+        return mask
+
+
+def own_span(table: FileTable, index: int) -> int:
+    """The lines of a statement's own part."""
+    statement = table.statements[index]
+    return span(statement.first, statement.last)

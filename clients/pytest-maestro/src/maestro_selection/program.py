@@ -1,0 +1,289 @@
+"""The files of a repository as one program: which statement of any file reads a given name or attribute.
+
+A value that code can read is a slot. `path::name` is a global name of a file, `.name` an attribute of whatever object.
+"""
+
+from __future__ import annotations
+
+import posixpath
+from collections.abc import Iterator, Mapping
+from typing import Optional
+
+from maestro_selection.changes import Layout
+from maestro_selection.tables import CLASS, MODULE, FileTable
+
+Place = tuple[str, int]  # a file, and the index of a statement in its table
+
+STAR = "*"
+
+
+def global_slot(path: str, name: str) -> str:
+    """The slot of a file's global name."""
+    return f"{path}::{name}"
+
+
+class Program:
+    """The tables of all Python files, joined by their imports.
+
+    Parameters
+    ----------
+    tables : mapping of str to FileTable
+        By path.
+    """
+
+    def __init__(self, tables: Mapping[str, FileTable]) -> None:
+        self.tables = tables
+        self.packages = {posixpath.dirname(path) for path in tables if path.endswith("/__init__.py")}
+        self.modules: dict[str, list[str]] = {}
+        self.layouts: dict[str, Layout] = {}
+        for path in tables:
+            for name in self._module_names(path):
+                self.modules.setdefault(name, []).append(path)
+        self.bound: dict[str, dict[str, list[int]]] = {}
+        self.star_imports: dict[str, list[str]] = {}
+        for path, table in tables.items():
+            self._bindings(path, table)
+        self._readers: Optional[dict[str, list[Place]]] = None
+        self._functions: Optional[dict[str, list[tuple[str, int]]]] = None
+        self._classes: Optional[dict[str, list[tuple[str, int]]]] = None
+        self._storing: Optional[dict[str, list[Place]]] = None
+        self._importers: Optional[dict[str, set[str]]] = None
+        self._altering: dict[str, list[tuple[int, set[str]]]] = {}
+
+    def _module_names(self, path: str) -> Iterator[str]:
+        """The dotted names that a file can be imported by: from its package's top, or from any folder above."""
+        stem = path[: -len(posixpath.splitext(path)[1])]
+        parts = stem.split("/")
+        if parts[-1] == "__init__":
+            parts.pop()
+        top = len(parts) - 1
+        while top > 0 and "/".join(parts[:top]) in self.packages:
+            top -= 1
+        for start in range(top, -1, -1):
+            if parts[start:]:
+                yield ".".join(parts[start:])
+
+    def _bindings(self, path: str, table: FileTable) -> None:
+        bound: dict[str, list[int]] = {}
+        for index, statement in enumerate(table.statements):
+            effects = statement.effects
+            in_module = table.scopes[statement.scope].kind == MODULE
+            # In a function only names declared global are among those that it binds.
+            if in_module or table.scopes[statement.scope].kind != CLASS:
+                for name in effects.binds:
+                    bound.setdefault(name, []).append(index)
+            if in_module and any(one[2] == STAR for one in effects.imports):
+                for one in effects.imports:
+                    self.star_imports.setdefault(path, []).extend(self.imported(path, one[0], one[1]))
+        self.bound[path] = bound
+
+    def layout(self, path: str) -> Layout:
+        """The statements of a file by block."""
+        if path not in self.layouts:
+            self.layouts[path] = Layout(self.tables[path])
+        return self.layouts[path]
+
+    # Modules
+
+    def imported(self, path: str, module: str, level: int) -> list[str]:
+        """The files that an import in `path` can mean; none when it is not of the repository."""
+        if not level:
+            return self.modules.get(module, [])
+        folder = posixpath.dirname(path)
+        for _ in range(level - 1):
+            folder = posixpath.dirname(folder)
+        stem = posixpath.join(folder, *module.split(".")) if module else folder
+        options = (f"{stem}.py", f"{stem}/__init__.py", f"{stem}.pyi")
+        return [option for option in options if option in self.tables]
+
+    def submodule(self, path: str, name: str) -> list[str]:
+        """The file of a submodule of a package, when `path` is a package's `__init__.py`."""
+        if posixpath.basename(path) != "__init__.py":
+            return []
+        folder = posixpath.dirname(path)
+        options = (posixpath.join(folder, f"{name}.py"), posixpath.join(folder, name, "__init__.py"))
+        return [option for option in options if option in self.tables]
+
+    def imports_of(self, path: str) -> Iterator[tuple[int, str, str, str]]:
+        """Imports of repository files in a file: statement, the file, the name taken (empty: the module), the name bound."""
+        for index, statement in enumerate(self.tables[path].statements):
+            for module, level, name, bound in statement.effects.imports:
+                for target in self.imported(path, module, level):
+                    yield index, target, name, bound
+                    for inner in self.submodule(target, name) if name else ():
+                        yield index, inner, "", bound
+                if not name:
+                    # `import a.b` imports a as well.
+                    parts = module.split(".")
+                    for size in range(1, len(parts)):
+                        for target in self.imported(path, ".".join(parts[:size]), 0):
+                            yield index, target, "", bound
+
+    def importers(self, path: str) -> set[str]:
+        """Files that import a file when they are imported themselves, directly or through others; itself too."""
+        if self._importers is None:
+            self._importers = {}
+            for other, table in self.tables.items():
+                for index, target, _, _ in self.imports_of(other):
+                    if table.at_import(table.statements[index].scope):
+                        self._importers.setdefault(target, set()).add(other)
+                for package in self._packages_around(other):
+                    self._importers.setdefault(package, set()).add(other)
+        found, stack = {path}, [path]
+        while stack:
+            for other in self._importers.get(stack.pop(), ()):
+                if other not in found:
+                    found.add(other)
+                    stack.append(other)
+        return found
+
+    def _packages_around(self, path: str) -> Iterator[str]:
+        folder = posixpath.dirname(path)
+        while folder in self.packages:
+            if f"{folder}/__init__.py" != path:
+                yield f"{folder}/__init__.py"
+            folder = posixpath.dirname(folder)
+
+    # Names
+
+    def slots(self, path: str, chain: str) -> set[str]:
+        """The slots that are read by a name or attribute chain in a file."""
+        if chain.startswith("."):
+            return {chain}
+        root, *rest = chain.split(".")
+        found = {global_slot(path, root)}
+        if root not in self.bound[path]:
+            return found | ({"." + part for part in rest} if path in self.star_imports else set())
+        modules, opaque = self._meaning(path, root)
+        for place, part in enumerate(rest):
+            following: set[str] = set()
+            for module in modules:
+                inner = self.submodule(module, part)
+                following.update(inner)
+                found.add(global_slot(module, part))
+                if part in self.bound[module] or (not inner and module in self.star_imports):
+                    more, value = self._meaning(module, part)
+                    following.update(more)
+                    opaque = opaque or (value and place + 1 < len(rest))
+            if opaque:
+                found.update("." + one for one in rest[place:])
+            modules = following
+        return found
+
+    def _meaning(self, path: str, name: str, depth: int = 0) -> tuple[set[str], bool]:
+        """The repository's modules that a global name can be, and whether it can be any other value of the repository's."""
+        modules: set[str] = set()
+        value = False
+        for index in self.bound[path].get(name, ()):
+            statement = self.tables[path].statements[index]
+            matching = [one for one in statement.effects.imports if one[3].lstrip("=") == name]
+            if not matching:
+                value = True
+            for module, level, taken, bound in matching:
+                if not taken:
+                    whole = module if bound.startswith("=") else module.split(".")[0]
+                    modules.update(self.imported(path, whole, 0))
+                    continue
+                for target in self.imported(path, module, level):
+                    inner = self.submodule(target, taken)
+                    modules.update(inner)
+                    if taken in self.bound[target] and depth < 5:
+                        more, other = self._meaning(target, taken, depth + 1)
+                        modules.update(more)
+                        value = value or other
+                    elif not inner:
+                        value = True
+        if name not in self.bound[path]:
+            value = True
+        return modules, value
+
+    def readers(self, slot: str) -> list[Place]:
+        """Statements, of any file, that read a slot; those that name it in a string are among them."""
+        if self._readers is None:
+            self._readers = {}
+            for path, table in self.tables.items():
+                for index, statement in enumerate(table.statements):
+                    for read in self._read_by(path, statement.effects):
+                        self._readers.setdefault(read, []).append((path, index))
+        found = list(self._readers.get(slot, ()))
+        path, _, name = slot.rpartition("::")
+        name = name if path else slot[1:]
+        if path:
+            # A module can be held in a variable.
+            found += self._readers.get("." + name, ())
+        found += self._readers.get("'" + name, ())
+        return list(dict.fromkeys(found))
+
+    def _read_by(self, path: str, effects: "object") -> set[str]:
+        found: set[str] = set()
+        for chain in effects.reads:  # type: ignore[attr-defined]
+            found |= self.slots(path, chain)
+        for text in effects.strings:  # type: ignore[attr-defined]
+            found.add("'" + text)
+        for module, level, name, _ in effects.imports:  # type: ignore[attr-defined]
+            if not name:
+                continue
+            for target in self.imported(path, module, level):
+                found.add(global_slot(target, name))
+        return found
+
+    # Definitions
+
+    def functions(self, name: str) -> list[tuple[str, int]]:
+        """Functions of a simple name that are defined in a class: file and scope."""
+        if self._functions is None:
+            self._functions = {}
+            for path, table in self.tables.items():
+                for number, scope in enumerate(table.scopes):
+                    if scope.kind == "function" and table.scopes[scope.parent].kind == CLASS:
+                        self._functions.setdefault(scope.name.rpartition(".")[2], []).append((path, number))
+        return self._functions.get(name, [])
+
+    def classes(self, name: str) -> list[tuple[str, int]]:
+        """Classes of a simple name: file and scope."""
+        if self._classes is None:
+            self._classes = {}
+            for path, table in self.tables.items():
+                for number, scope in enumerate(table.scopes):
+                    if scope.kind == CLASS:
+                        self._classes.setdefault(scope.name.rpartition(".")[2], []).append((path, number))
+        return self._classes.get(name, [])
+
+    def altering(self, path: str) -> list[tuple[int, set[str]]]:
+        """Statements in functions of a file that bind or alter global values, and the slots of these."""
+        if path not in self._altering:
+            found = []
+            table = self.tables[path]
+            for index, statement in enumerate(table.statements):
+                if table.at_import(statement.scope):
+                    continue
+                effects = statement.effects
+                slots = {global_slot(path, name) for name in effects.binds}
+                for chain in (*effects.alters, *effects.stores):
+                    root = chain.rstrip("()").split(".")[0]
+                    if root and root in self.bound[path]:
+                        slots |= self.slots(path, chain.rstrip("()"))
+                if slots:
+                    found.append((index, slots))
+            self._altering[path] = found
+        return self._altering[path]
+
+    def star_importers(self, path: str) -> list[str]:
+        """Files that import everything from a file."""
+        return [other for other, targets in self.star_imports.items() if path in targets]
+
+    def storing(self, slot: str) -> list[Place]:
+        """Statements in functions that set a slot anew (not those that alter what it holds)."""
+        if self._storing is None:
+            self._storing = {}
+            for path, table in self.tables.items():
+                for index, statement in enumerate(table.statements):
+                    if table.at_import(statement.scope):
+                        continue
+                    slots = {global_slot(path, name) for name in statement.effects.binds}
+                    for chain in statement.effects.stores:
+                        slots |= self.slots(path, chain)
+                        slots.add("." + chain.rpartition(".")[2])
+                    for one in slots:
+                        self._storing.setdefault(one, []).append((path, index))
+        return self._storing.get(slot, [])

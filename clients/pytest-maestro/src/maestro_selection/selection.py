@@ -1,0 +1,466 @@
+"""The tests that a change can alter, each with its reasons."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Optional, Protocol
+
+from maestro_selection.changes import (
+    ADDED,
+    CODE,
+    DATA,
+    DEFINITIONS,
+    DOC,
+    FILE,
+    HINTS,
+    IMPORT,
+    REMOVED,
+    Changed,
+    FileChange,
+)
+from maestro_selection.evidence import Evidence, own_span
+from maestro_selection.program import Program, global_slot
+from maestro_selection.reaching import Reaching
+from maestro_selection.records import Recording, span
+from maestro_selection.spread import FRAMEWORK_NAMES, Cause, Reach, Spread, shown
+from maestro_selection.tables import CLASS, MODULE
+
+SAFE, MINIMAL, BUDGET = "safe", "minimal", "budget"
+
+
+class References(Protocol):
+    """Answers who reads a value, more narrowly than names can (by types)."""
+
+    def readers(self, path: str, name: str) -> Optional[Iterable[tuple[str, int]]]:
+        """Files and lines that can read a definition, by its qualified name in a file; None when it is not known."""
+
+
+@dataclass(frozen=True)
+class Chosen:
+    """A selected test and its reasons, each a path from a changed statement to the test."""
+
+    node: str
+    seconds: float
+    reasons: tuple[tuple[str, ...], ...]
+
+
+@dataclass(frozen=True)
+class Selection:
+    """What to run.
+
+    Parameters
+    ----------
+    tests : tuple of Chosen
+        In the order to run them.
+    skipped : tuple of str
+        Node ids that the change cannot alter.
+    widened : tuple of str
+        Each step by which more was taken than the evidence shows, and why.
+    notes : tuple of str
+        What else there is to be said.
+    """
+
+    tests: tuple[Chosen, ...]
+    skipped: tuple[str, ...]
+    widened: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
+
+    def explain(self, node: str) -> tuple[tuple[str, ...], ...]:
+        """The reasons of a test, empty when it was skipped."""
+        for test in self.tests:
+            if test.node == node:
+                return test.reasons
+        return ()
+
+
+class Selector:
+    """Selects by one recording; made once, it answers many changes."""
+
+    def __init__(self, recording: Recording) -> None:
+        self.evidence = Evidence(recording)
+        self.program = Program(self.evidence.tables)
+        self.reaching = Reaching(self.program)
+
+    def select(self, changes: Iterable[FileChange]) -> Selection:
+        """Every test that the changes can alter."""
+        run = _Run(self.evidence, self.program, self.reaching, list(changes))
+        run.judge()
+        return run.selection()
+
+
+def select(
+    recording: Recording,
+    changes: Iterable[FileChange],
+    *,
+    mode: str = SAFE,
+    references: Optional[References] = None,
+) -> Selection:
+    """Selects the tests that changes since a recording can alter."""
+    return Selector(recording).select(changes)
+
+
+class _Run:
+    def __init__(
+        self, evidence: Evidence, program: Program, reaching: Reaching, changes: list[FileChange]
+    ) -> None:
+        self.reaching = reaching
+        self.evidence = evidence
+        self.program = program
+        self.changes = changes
+        self.groups: list[tuple[int, Cause]] = []
+        self.widened: list[str] = []
+        self.notes: list[str] = []
+        self.globals = Spread(program, evidence, reaching)
+        self._reached: dict[str, Reach] = {}
+        self.new_tables = {change.path: change.new for change in changes if change.new is not None}
+
+    def judge(self) -> None:
+        for change in self.changes:
+            for changed in change:
+                getattr(self, "_" + changed.kind)(change, changed)
+        self._take(self.globals.run())
+
+    def _take(self, reach: Reach) -> None:
+        self.groups.extend(reach.groups)
+
+    def _add(self, mask: int, cause: Cause) -> None:
+        if mask:
+            self.groups.append((mask, cause))
+
+    # What runs in functions
+
+    def _code(self, change: FileChange, changed: Changed) -> None:
+        cause = Cause(str(changed))
+        evidence = self.evidence
+        path = changed.path
+        mask = evidence.executing(path, changed.lines)
+        self._add(mask, cause)
+        scope = _old_scope(change, changed)
+        self.globals.kept(path, scope, mask, cause)
+        for importer in evidence.importing(path, changed.lines):
+            self._changed_during(importer, change, changed)
+        for file, trace in evidence.recording.collections.items():
+            if trace.lines.get(path, 0) & changed.lines:
+                self._widen(evidence.in_file(file), f"{changed} is executed while {file} is collected", cause)
+        if evidence.recording.session.lines.get(path, 0) & changed.lines:
+            self._widen(evidence.all, f"{changed} is executed outside of all tests", cause)
+
+    def _changed_during(self, importer: str, change: FileChange, changed: Changed) -> None:
+        """A changed statement of a function that the import of a file executes."""
+        stored = _only_stores(change, changed)
+        cause = Cause(f"it is executed while {importer} is imported", Cause(str(changed)))
+        if stored is None:
+            self.globals.importing(importer, changed.path, _old_scope(change, changed), cause)
+            return
+        for chain in stored:
+            for slot in self.program.slots(changed.path, "." + chain.rpartition(".")[2]):
+                self.globals.slot(slot, cause)
+
+    def _widen(self, mask: int, why: str, cause: Cause) -> None:
+        if mask:
+            self.widened.append(why)
+            self._add(mask, cause)
+
+    # What runs at import
+
+    def _import(self, change: FileChange, changed: Changed) -> None:
+        table, index = (change.old, changed.old) if changed.old >= 0 else (change.new, changed.new)
+        assert table is not None
+        statement = table.statements[index]
+        if changed.old >= 0 and self.evidence.ran_at_import(changed.path, own_span(table, index)) is False:
+            return
+        scope = table.scopes[statement.scope]
+        cause = Cause(str(changed))
+        if scope.kind == CLASS and self._is_whole(change, changed, statement.scope):
+            return
+        if scope.kind == CLASS:
+            self._member(change, changed, cause)
+        elif statement.effects.imports:
+            self._imported(change, changed, cause)
+        elif changed.old >= 0:
+            self.globals.flow((changed.path, index), cause)
+            self._called(change, changed, cause)
+        for name in (
+            self._binds(change, changed) if scope.kind == MODULE and not statement.effects.imports else ()
+        ):
+            self.globals.slot(global_slot(changed.path, name), cause)
+            if name == "__all__":
+                self.globals.stars(changed.path, cause)
+            if self._gone(change, name):
+                self._broken(changed.path, name, cause)
+
+    def _is_whole(self, change: FileChange, changed: Changed, scope: int) -> bool:
+        """Whether the class around a statement is itself new or gone: then its name says it all."""
+        table = change.old if changed.old >= 0 else change.new
+        assert table is not None
+        while scope > 0:
+            definition = table.scopes[scope].statement
+            for other in change:
+                if other.kind == IMPORT and other.how == changed.how and other.how in (ADDED, REMOVED):
+                    if definition == (other.old if changed.old >= 0 else other.new):
+                        return True
+            scope = table.scopes[scope].parent
+        return False
+
+    def _binds(self, change: FileChange, changed: Changed) -> set[str]:
+        found: set[str] = set()
+        for table, index in ((change.old, changed.old), (change.new, changed.new)):
+            if table is not None and index >= 0:
+                found.update(table.statements[index].effects.binds)
+        return found
+
+    def _called(self, change: FileChange, changed: Changed, cause: Cause) -> None:
+        """Tests that executed the body of a function whose definition changed or is gone."""
+        if changed.old < 0 or change.old is None:
+            return
+        for scope in change.old.scopes[1:]:
+            if scope.statement == changed.old and scope.kind == "function":
+                own = change.old.statements[changed.old]
+                inside = span(scope.first, scope.last) & ~span(own.first, own.last)
+                self._add(
+                    self.evidence.executing(changed.path, inside), Cause("its body was executed", cause)
+                )
+
+    def _imported(self, change: FileChange, changed: Changed, cause: Cause) -> None:
+        """A changed import: only the names that come from elsewhere now, or are gone."""
+        before, after = self._aliases(change, changed.old, True), self._aliases(change, changed.new, False)
+        others_before: set[tuple[str, int, str, str]] = set()
+        others_after: set[tuple[str, int, str, str]] = set()
+        for other in change:
+            if other.kind == IMPORT:
+                others_before |= self._aliases(change, other.old, True)
+                others_after |= self._aliases(change, other.new, False)
+        for alias in (before - others_after) | (after - others_before):
+            name = alias[3].lstrip("=")
+            self.globals.slot(global_slot(changed.path, name), cause)
+            if self._gone(change, name):
+                self._broken(changed.path, name, cause)
+
+    def _aliases(self, change: FileChange, index: int, old: bool) -> set[tuple[str, int, str, str]]:
+        table = change.old if old else change.new
+        return set(table.statements[index].effects.imports) if table is not None and index >= 0 else set()
+
+    def _gone(self, change: FileChange, name: str) -> bool:
+        """Whether nothing in the new version of a file binds a global name any more."""
+        if change.new is None:
+            return True
+        for statement in change.new.statements:
+            if name in statement.effects.binds or any(one[2] == "*" for one in statement.effects.imports):
+                return False
+        return True
+
+    def _broken(self, path: str, name: str, cause: Cause) -> None:
+        """A name is gone: what reads it at import fails, and so does all that imports that."""
+        slot = global_slot(path, name)
+        for place in self.program.readers(slot):
+            file, index = place
+            table = self.program.tables[file]
+            statement = table.statements[index]
+            if not table.at_import(statement.scope) or slot not in self._read_exactly(file, index):
+                continue
+            if self.evidence.ran_at_import(file, own_span(table, index)) is False or self._removed(
+                file, index
+            ):
+                continue
+            self._fails(file, Cause(f"{self.globals.where(place)} needs {shown(slot)}, which is gone", cause))
+
+    def _read_exactly(self, path: str, index: int) -> set[str]:
+        effects = self.program.tables[path].statements[index].effects
+        found: set[str] = set()
+        for chain in effects.reads:
+            found |= self.program.slots(path, chain)
+        for module, level, name, _ in effects.imports:
+            for target in self.program.imported(path, module, level):
+                if not self.program.submodule(target, name):
+                    found.add(global_slot(target, name))
+        return found
+
+    def _removed(self, path: str, index: int) -> bool:
+        for change in self.changes:
+            if change.path == path:
+                return any(c.kind == IMPORT and c.old == index and c.how == REMOVED for c in change)
+        return False
+
+    def _fails(self, path: str, cause: Cause) -> None:
+        """The import of a file fails: every test whose module needs it fails."""
+        files = self.program.importers(path)
+        mask = self.evidence.in_files(files)
+        for file in files:
+            mask |= self.evidence.using_file(file)
+            if file.rpartition("/")[2] == "conftest.py":
+                mask |= self.evidence.below(file.rpartition("/")[0])
+        self._widen(mask, f"importing {path} fails: {cause.text}", cause)
+
+    # Class members
+
+    def _member(self, change: FileChange, changed: Changed, cause: Cause) -> None:
+        table, index = (change.old, changed.old) if changed.old >= 0 else (change.new, changed.new)
+        assert table is not None
+        statement = table.statements[index]
+        scope = table.scopes[statement.scope]
+        for name in self._binds(change, changed) or {""}:
+            by_class = self._class(changed.path, scope.name, cause)
+            if not name or self._needs_class(change, scope.name, name):
+                self._take(by_class)
+                continue
+            by_name = Spread(self.program, self.evidence, self.reaching)
+            by_name.slot("." + name, cause)
+            reach = by_name.run()
+            mask = reach.mask | self._executing_methods(name)
+            for tests, why in reach.groups:
+                self._add(tests & by_class.mask, why)
+            self._add(mask & by_class.mask & ~reach.mask, Cause(f"a method {name} was executed", cause))
+            for module, why in reach.modules.items():
+                self.globals.reach.modules.setdefault(module, why)
+        self._called(change, changed, cause)
+
+    def _executing_methods(self, name: str) -> int:
+        mask = 0
+        for path, number in self.program.functions(name):
+            scope = self.program.tables[path].scopes[number]
+            own = self.program.tables[path].statements[scope.statement]
+            lines = span(scope.first, scope.last) & ~span(own.first, own.last)
+            mask |= self.evidence.executing(path, lines)
+        return mask
+
+    def _class(self, path: str, name: str, cause: Cause) -> Reach:
+        """Tests that can come to hold a class or an instance of it."""
+        key = f"{path}::{name}"
+        if key not in self._reached:
+            spread = Spread(self.program, self.evidence, self.reaching)
+            outer = name.split(".")
+            spread.slot(global_slot(path, outer[0]) if len(outer) == 1 else "." + outer[-1], cause)
+            table = self.program.tables.get(path)
+            if table is not None:
+                for scope in table.scopes:
+                    if scope.kind == CLASS and scope.name == name:
+                        spread.flow((path, scope.statement), cause)
+            self._reached[key] = spread.run()
+        return self._reached[key]
+
+    def _needs_class(self, change: FileChange, scope: str, name: str) -> bool:
+        """Whether who reads a member cannot be told by its name."""
+        if (
+            (name.startswith("__") and name.endswith("__"))
+            or name in FRAMEWORK_NAMES
+            or name in PROTOCOL_NAMES
+        ):
+            return True
+        for table in (change.old, change.new):
+            for one in table.scopes if table is not None else ():
+                if one.kind == CLASS and one.name == scope and self._foreign(change.path, one.bases, set()):
+                    return True
+        old = self.program.tables.get(change.path)
+        if old is not None:
+            for one in old.scopes:
+                if (
+                    one.kind == CLASS
+                    and one.name == scope
+                    and self.globals.is_special(change.path, one.statement)
+                ):
+                    return True
+        return False
+
+    def _foreign(self, path: str, bases: tuple[str, ...], seen: set[str]) -> bool:
+        """Whether a class comes from one outside of the repository, which may read members by their names."""
+        for base in bases:
+            name = base.rpartition(".")[2]
+            if name in NEUTRAL_BASES or name in seen:
+                continue
+            seen.add(name)
+            known = self.program.classes(name)
+            if not known:
+                return True
+            for file, number in known:
+                if self._foreign(file, self.program.tables[file].scopes[number].bases, seen):
+                    return True
+        return False
+
+    # The rest
+
+    def _doc(self, change: FileChange, changed: Changed) -> None:
+        return
+
+    def _hints(self, change: FileChange, changed: Changed) -> None:
+        return
+
+    def _file(self, change: FileChange, changed: Changed) -> None:
+        if changed.how == ADDED:
+            return
+        self._fails(changed.path, Cause(str(changed)))
+
+    def _data(self, change: FileChange, changed: Changed) -> None:
+        self._add(self.evidence.opening(changed.path), Cause(f"{changed.path} {changed.how}"))
+
+    def selection(self) -> Selection:
+        mask = 0
+        reasons: dict[int, list[Cause]] = {}
+        for tests, cause in self.groups:
+            mask |= tests
+            for number in self.evidence.members(tests):
+                found = reasons.setdefault(number, [])
+                if len(found) < 3:
+                    found.append(cause)
+        chosen = []
+        for number in self.evidence.members(mask):
+            test = self.evidence.test(number)
+            paths = tuple((*cause.path(), test.node) for cause in reasons[number])
+            chosen.append(Chosen(test.node, test.seconds, paths))
+        skipped = [self.evidence.nodes[n] for n in self.evidence.members(self.evidence.all & ~mask)]
+        return Selection(tuple(chosen), tuple(skipped), tuple(dict.fromkeys(self.widened)), tuple(self.notes))
+
+
+NEUTRAL_BASES = frozenset(
+    "object Exception BaseException ABC Generic Protocol Warning ValueError TypeError KeyError IndexError "
+    "AttributeError RuntimeError LookupError OSError NotImplementedError UserWarning DeprecationWarning".split()
+)
+
+PROTOCOL_NAMES = frozenset(
+    name
+    for kind in (str, bytes, int, float, dict, list, set, tuple, BaseException, memoryview)
+    for name in dir(kind)
+) | frozenset(
+    "read readline readlines write writelines close closed fileno flush isatty seek tell truncate readable writable "
+    "seekable buffer encoding errors newlines name mode send throw acquire release emit handle".split()
+)
+
+_PURE = frozenset(
+    "getattr hasattr isinstance issubclass len bool int str float list dict set tuple frozenset type repr min max sum "
+    "any all sorted reversed enumerate zip range abs id callable".split()
+)
+
+
+def _old_scope(change: FileChange, changed: Changed) -> int:
+    """The scope of a changed statement, in the old table."""
+    assert change.old is not None
+    if changed.old >= 0:
+        return change.old.statements[changed.old].scope
+    assert change.new is not None
+    name = change.new.scopes[change.new.statements[changed.new].scope].name
+    return next((number for number, scope in enumerate(change.old.scopes) if scope.name == name), 0)
+
+
+def _only_stores(change: FileChange, changed: Changed) -> Optional[set[str]]:
+    """The attributes that a changed statement sets, when it does nothing else; None when it does more."""
+    found: set[str] = set()
+    for table, index in ((change.old, changed.old), (change.new, changed.new)):
+        if index < 0:
+            continue
+        assert table is not None
+        statement = table.statements[index]
+        effects = statement.effects
+        if (
+            statement.kind not in {"Assign", "AnnAssign"}
+            or effects.alters
+            or effects.binds
+            or not effects.stores
+        ):
+            return None
+        if any(name.startswith("=") for name in effects.locals) or not set(effects.calls) <= _PURE:
+            return None
+        found.update(effects.stores)
+    return found
+
+
+_ = (CODE, DATA, DEFINITIONS, DOC, FILE, HINTS, Mapping, field)

@@ -1,0 +1,347 @@
+"""How a difference spreads from values made at import to the tests that can see it.
+
+A test can only be altered by a value that differs when it executes a statement that reads it (or one that reads a value
+which was made from it when modules were imported). So a difference is followed from slot to slot through the statements that
+run at import, and ends at the tests that executed a reader.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Optional
+
+from maestro_selection.changes import DEFINITIONS
+from maestro_selection.effects import CALLING
+from maestro_selection.evidence import Evidence, own_span
+from maestro_selection.program import Place, Program, global_slot
+from maestro_selection.reaching import Keeper, Reaching
+from maestro_selection.tables import CLASS, FUNCTION, MODULE
+
+# Names that pytest and unittest look up themselves in a module or class.
+FRAMEWORK_NAMES = frozenset(
+    "pytestmark pytest_plugins collect_ignore collect_ignore_glob setup_module teardown_module setup_function "
+    "teardown_function setup_class teardown_class setup_method teardown_method setUp tearDown setUpClass "
+    "tearDownClass setUpModule tearDownModule asyncSetUp asyncTearDown load_tests __test__".split()
+)
+
+
+@dataclass(frozen=True)
+class Cause:
+    """A step of a path: what differs here, and the step before it."""
+
+    text: str
+    before: Optional[Cause] = None
+
+    def path(self) -> tuple[str, ...]:
+        """All steps, the first one first."""
+        steps: list[str] = []
+        step: Optional[Cause] = self
+        while step is not None:
+            steps.append(step.text)
+            step = step.before
+        return tuple(reversed(steps))
+
+
+@dataclass
+class Reach:
+    """Tests that a difference reaches, with the cause of each group; and the files whose import it alters."""
+
+    groups: list[tuple[int, Cause]] = field(default_factory=list)
+    modules: dict[str, Cause] = field(default_factory=dict)
+
+    @property
+    def mask(self) -> int:
+        """All tests of all groups."""
+        mask = 0
+        for tests, _ in self.groups:
+            mask |= tests
+        return mask
+
+
+class Spread:
+    """One difference on its way."""
+
+    def __init__(self, program: Program, evidence: Evidence, reaching: Reaching) -> None:
+        self.program = program
+        self.evidence = evidence
+        self.reaching = reaching
+        self.reach = Reach()
+        self._slots: set[str] = set()
+        self._kept: set[str] = set()
+        self._flowed: set[Place] = set()
+        self._coarse: set[tuple[str, str, int]] = set()
+        self._waiting: list[tuple[str, Cause]] = []
+
+    def slot(self, slot: str, cause: Cause) -> None:
+        """A slot's value can differ."""
+        if slot not in self._slots:
+            self._slots.add(slot)
+            self._waiting.append((slot, cause))
+
+    def run(self) -> Reach:
+        """Follows everything to its end."""
+        while self._waiting:
+            self._follow(*self._waiting.pop())
+        return self.reach
+
+    def _follow(self, slot: str, cause: Cause) -> None:
+        path, _, name = slot.rpartition("::")
+        if path:
+            self._implicit(path, name, cause)
+        for place in self.program.readers(slot):
+            why = Cause(f"{shown(slot)} is read at {self.where(place)}", cause)
+            file, index = place
+            table = self.program.tables[file]
+            statement = table.statements[index]
+            if statement.effects.imports and table.at_import(statement.scope):
+                self._taken(place, slot, why)
+            else:
+                self.statement(place, why)
+
+    def _taken(self, place: Place, slot: str, cause: Cause) -> None:
+        """An import takes a name that differs: only what it binds for that one."""
+        path, index = place
+        table = self.program.tables[path]
+        if self.evidence.ran_at_import(path, own_span(table, index)) is False:
+            return
+        in_class = table.scopes[table.statements[index].scope].kind == CLASS
+        for module, level, taken, bound in table.statements[index].effects.imports:
+            for target in self.program.imported(path, module, level) if taken else ():
+                if taken == "*" and slot.startswith(target + "::"):
+                    self.slot(global_slot(path, slot.rpartition("::")[2]), cause)
+                elif slot == global_slot(target, taken):
+                    self.slot("." + bound if in_class else global_slot(path, bound), cause)
+
+    def _implicit(self, path: str, name: str, cause: Cause) -> None:
+        """Tests that a framework finds by a module's name."""
+        evidence = self.evidence
+        if name in FRAMEWORK_NAMES:
+            self._tests(evidence.in_file(path), cause)
+        mask = 0
+        for number in evidence.members(evidence.in_file(path)):
+            if evidence.test(number).function.split(".")[0] == name:
+                mask |= 1 << number
+        self._tests(mask, cause)
+        for key, fixture in evidence.recording.fixtures.items():
+            if fixture.path == path and fixture.function.split(".")[0] == name:
+                self._tests(evidence.using_fixture(key), cause)
+
+    def _tests(self, mask: int, cause: Cause) -> None:
+        if mask:
+            self.reach.groups.append((mask, cause))
+
+    def where(self, place: Place) -> str:
+        """A statement's place for people."""
+        path, index = place
+        table = self.program.tables[path]
+        statement = table.statements[index]
+        scope = table.scopes[statement.scope].name
+        return f"{path}:{statement.first}" + (f" ({scope})" if scope else "")
+
+    def statement(self, place: Place, cause: Cause) -> None:
+        """A statement's execution can differ, wherever it is executed."""
+        path, index = place
+        table = self.program.tables[path]
+        if table.at_import(table.statements[index].scope):
+            self.flow(place, cause)
+        else:
+            scope = table.statements[index].scope
+            self.executed(path, scope, self.program.layout(path).executed(index), cause)
+
+    def executed(self, path: str, scope: int, lines: int, cause: Cause) -> None:
+        """Whoever executed one of these lines of a function can differ from there on."""
+        evidence = self.evidence
+        mask = evidence.executing(path, lines)
+        self._tests(mask, cause)
+        self.kept(path, scope, mask, cause)
+        for importer in evidence.importing(path, lines):
+            self.importing(
+                importer, path, scope, Cause(f"it is executed while {importer} is imported", cause)
+            )
+        recording = evidence.recording
+        for file, trace in recording.collections.items():
+            if trace.lines.get(path, 0) & lines:
+                self._tests(evidence.in_file(file), Cause(f"it is executed while {file} is collected", cause))
+        if recording.session.lines.get(path, 0) & lines:
+            self._tests(evidence.all, Cause("it is executed outside of all tests", cause))
+
+    def kept(self, path: str, scope: int, mask: int, cause: Cause) -> None:
+        """What differs in a function can be kept, by code on whose behalf it runs, and be read by other tests."""
+        if not mask or not self.program.tables[path].scopes[scope].kind == FUNCTION:
+            return
+        for keeper in self.reaching.keepers_for(path, scope):
+            if keeper.slot not in self._kept and self.evidence.executing(keeper.path, keeper.lines) & mask:
+                self._kept.add(keeper.slot)
+                where = f"{keeper.path} ({self.program.tables[keeper.path].scopes[keeper.scope].name})"
+                why = Cause(f"{shown(keeper.slot)} keeps it for other tests, in {where}", cause)
+                self._read_kept(keeper, why)
+
+    def _read_kept(self, keeper: Keeper, cause: Cause) -> None:
+        """Tests that read a kept value which they did not set themselves."""
+        evidence = self.evidence
+        own = 0
+        for path, index in () if keeper.whole else self.program.storing(keeper.slot):
+            own |= evidence.executing(path, own_span(self.program.tables[path], index))
+        for place in self.program.readers(keeper.slot):
+            path, index = place
+            table = self.program.tables[path]
+            scope = table.statements[index].scope
+            if table.at_import(scope):
+                continue
+            mask = evidence.executing(path, self.program.layout(path).executed(index)) & ~own
+            why = Cause(f"{shown(keeper.slot)} is read at {self.where(place)}", cause)
+            self._tests(mask, why)
+            self.kept(path, scope, mask, why)
+
+    def importing(self, importer: str, path: str, scope: int, cause: Cause) -> None:
+        """A function that the import of a file executes can differ: so can what the calls give that can come to it."""
+        self.reach.modules.setdefault(importer, cause)
+        if (importer, path, scope) in self._coarse or importer not in self.program.tables:
+            return
+        self._coarse.add((importer, path, scope))
+        calling = list(self.calling(importer))
+        reaching = [
+            index
+            for index in calling
+            if self.reaching.includes(self.reaching.from_statement(importer, index), path, scope)
+        ]
+        for index in reaching or calling:
+            self.flow((importer, index), cause)
+
+    def calling(self, path: str) -> Iterator[int]:
+        """The statements of a file that run at import and can call a function of the repository."""
+        table = self.program.tables[path]
+        for index, statement in enumerate(table.statements):
+            if table.at_import(statement.scope) and self._calls(path, index):
+                yield index
+
+    def _calls(self, path: str, index: int) -> bool:
+        statement = self.program.tables[path].statements[index]
+        if statement.kind == "ClassDef":
+            return self.is_special(path, index)
+        return CALLING in statement.effects.traits
+
+    def is_special(self, path: str, index: int, seen: Optional[set[Place]] = None) -> bool:
+        """Whether creating a class runs code beside its body: decorators, metaclasses, `__init_subclass__`."""
+        table = self.program.tables[path]
+        scope = table.scopes[self.program.layout(path).scope_of[index]]
+        if "c" in scope.traits:
+            return True
+        seen = seen or set()
+        if (path, index) in seen:
+            return False
+        seen.add((path, index))
+        return any(self._is_special_base(path, base, seen) for base in scope.bases)
+
+    def _is_special_base(self, path: str, base: str, seen: set[Place]) -> bool:
+        name = base.rpartition(".")[2]
+        known = self.program.classes(name)
+        for file, number in known:
+            table = self.program.tables[file]
+            inside = {table.statements[index].name for index in self.program.layout(file).body(number)}
+            if "__init_subclass__" in inside or "__set_name__" in inside:
+                return True
+            if self.is_special(file, table.scopes[number].statement, seen):
+                return True
+        return not known and name not in PLAIN_BASES
+
+    def flow(self, place: Place, cause: Cause) -> None:
+        """A statement that runs at import can give something else."""
+        if place in self._flowed:
+            return
+        self._flowed.add(place)
+        path, index = place
+        table = self.program.tables[path]
+        if self.evidence.ran_at_import(path, own_span(table, index)) is False:
+            return
+        statement = table.statements[index]
+        self._bind(path, index, cause)
+        for chain in statement.effects.stores:
+            for slot in self.program.slots(path, chain) - {global_slot(path, chain.split(".")[0])}:
+                self.slot(slot, cause)
+        for chain in statement.effects.alters:
+            for slot in self.program.slots(path, chain.rstrip("()")):
+                self.slot(slot, cause)
+        if self._calls(path, index):
+            for slot in self._altered_during(path):
+                self.slot(slot, cause)
+        if statement.kind not in DEFINITIONS:
+            for inner in self.program.layout(path).below(index):
+                if inner != index:
+                    self.flow((path, inner), cause)
+
+    def _bind(self, path: str, index: int, cause: Cause) -> None:
+        table = self.program.tables[path]
+        statement = table.statements[index]
+        scope = table.scopes[statement.scope]
+        if statement.kind in DEFINITIONS:
+            self._defined(path, self.program.layout(path).scope_of[index], cause)
+        for name in statement.effects.binds:
+            if scope.kind == MODULE:
+                self.slot(global_slot(path, name), cause)
+                if name == "__all__":
+                    self.stars(path, cause)
+            elif scope.kind == CLASS:
+                if not is_dunder(name):
+                    self.slot("." + name, cause)
+                if is_dunder(name) or name in FRAMEWORK_NAMES or self.is_special(path, scope.statement):
+                    self.flow((path, scope.statement), Cause(f"class {scope.name} is made of it", cause))
+
+    def _defined(self, path: str, number: int, cause: Cause) -> None:
+        """Tests and fixtures by the definition that they are."""
+        name = self.program.tables[path].scopes[number].name
+        evidence = self.evidence
+        mask = 0
+        for place in evidence.members(evidence.in_file(path)):
+            function = evidence.test(place).function
+            if function == name or function.startswith(name + "."):
+                mask |= 1 << place
+        self._tests(mask, cause)
+        for key, fixture in evidence.recording.fixtures.items():
+            if fixture.path == path and (fixture.function + ".").startswith(name + "."):
+                self._tests(evidence.using_fixture(key), cause)
+
+    def stars(self, path: str, cause: Cause) -> None:
+        """What a star import takes can differ."""
+        for other in self.program.star_importers(path):
+            for name in self.program.bound[path]:
+                self.slot(global_slot(other, name), cause)
+
+    def _altered_during(self, path: str) -> set[str]:
+        """Global values that functions executed by the import of a file alter or bind."""
+        trace = self.evidence.recording.imports.get(path)
+        found: set[str] = set()
+        if trace is None:
+            return found
+        for other, bits in trace.lines.items():
+            if other not in self.program.tables:
+                continue
+            for index, slots in self.program.altering(other):
+                if own_span(self.program.tables[other], index) & bits:
+                    found |= slots
+        return found
+
+
+PLAIN_BASES = frozenset(
+    "object Exception BaseException ABC Generic Protocol dict list set tuple frozenset str int float bytes type "
+    "Mapping MutableMapping Sequence MutableSequence Set MutableSet Iterable Iterator Callable Hashable Sized "
+    "Container Collection ContextDecorator TestCase IsolatedAsyncioTestCase Thread Formatter Handler Filter Logger "
+    "LoggerAdapter JSONEncoder JSONDecoder Action ArgumentParser HelpFormatter UserDict UserList UserString "
+    "OrderedDict defaultdict Counter deque date datetime time tzinfo local StringIO BytesIO IOBase RawIOBase "
+    "TextIOWrapper NodeVisitor NodeTransformer Warning UserWarning DeprecationWarning ValueError TypeError "
+    "KeyError IndexError AttributeError RuntimeError LookupError OSError IOError ImportError NotImplementedError "
+    "StopIteration ArithmeticError AssertionError NameError FutureWarning RuntimeWarning PendingDeprecationWarning "
+    "SystemExit KeyboardInterrupt UnicodeError SyntaxError HTMLParser".split()
+)
+
+
+def is_dunder(name: str) -> bool:
+    """Whether Python itself looks a name up."""
+    return name.startswith("__") and name.endswith("__")
+
+
+def shown(slot: str) -> str:
+    """A slot for people."""
+    path, _, name = slot.rpartition("::")
+    return f"{name} of {path}" if path else f"the attribute {slot}"
