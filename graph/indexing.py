@@ -239,7 +239,7 @@ async def rebuild_arrays(store: Store, workspace: Workspace, scope: Scope, famil
             resolver=head.resolver,
             births=births,
         )
-    if head.number < await past.horizon(store, scope):
+    if await past.pruned(store, scope, head.number, family):
         # A run ended and what it retired was pruned while this was read: some of it may be missing.
         return await rebuild_arrays(store, workspace, scope, family)
     built.save(workspace.arrays(scope, family))

@@ -49,9 +49,22 @@ async def heads(store: Store, scope: Scope, family: str = "code") -> list[Head]:
 
 
 async def horizon(store: Store, scope: Scope) -> int:
-    """The first head that can be told still; 0 where nothing was ever pruned."""
+    """The run up to which retired facts were pruned; 0 where none ever were."""
     rows = await store.read("runs/horizon", key=scope.key)
     return int(rows[0]["horizon"]) if rows else 0
+
+
+async def pruned(store: Store, scope: Scope, number: int, family: str = "code") -> bool:
+    """Whether facts that were valid at a head may have been pruned.
+
+    What was valid at it ended, at the earliest, with the next run of the family: that is what pruning
+    goes by, and why the head of today can always be told.
+    """
+    limit = await horizon(store, scope)
+    if number >= limit:
+        return False
+    later = [head.number for head in await heads(store, scope, family) if head.number > number]
+    return bool(later) and later[0] <= limit
 
 
 async def head_at(store: Store, scope: Scope, when: datetime) -> Head:
@@ -96,9 +109,11 @@ async def head_of(store: Store, scope: Scope, commit: str) -> Head:
 async def refuse_pruned(store: Store, scope: Scope, head: Head, every: Iterable[Head]) -> None:
     """NotFoundError where facts that were valid at a head may have been pruned."""
     limit = await horizon(store, scope)
-    if head.number >= limit:
+    rows = list(every)
+    ends = [each.number for each in rows[1:]] + [limit + 1]
+    left = [each for each, end in zip(rows, ends, strict=True) if end > limit]
+    if head in left:
         return
-    left = [each for each in every if each.number >= limit]
     hint = "Nothing earlier than today's head can be told."
     if left:
         hint = f"The earliest that can be told is {left[0].commit[:12]}, indexed at {shown(left[0].at)}."
@@ -184,7 +199,7 @@ async def caught_up(store: Store, old: Incidence, head: Head, family: str = "cod
         found = await moved_to(store, old, head, family)
     except (CorruptError, InputError):
         return None
-    if old.head < await horizon(store, scope) or not await _complete(store, found, family):
+    if await pruned(store, scope, old.head, family) or not await _complete(store, found, family):
         return None
     return found
 
