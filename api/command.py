@@ -5,7 +5,7 @@ from __future__ import annotations
 import typer
 
 from api import __version__
-from api.commands import exporting, health, indexing, questions, serving
+from api.commands import exporting, health, indexing, questions, serving, testing
 
 EPILOG = "Settings are environment variables (docs/settings.md). Every command has its own --help."
 
@@ -40,6 +40,7 @@ def maestro(
 ASK, KEEP, LOOK = "Ask", "Keep", "Look after"
 for command, panel in (
     (questions.impact, ASK),
+    (testing.tests, ASK),
     (questions.path, ASK),
     (questions.search, ASK),
     (exporting.export, ASK),

@@ -208,6 +208,31 @@ class Diagnosed(Struct, frozen=True, kw_only=True):
     message: Annotated[str, Meta(description="What was wrong, and where.")]
 
 
+class TakenRecording(Struct, frozen=True, kw_only=True):
+    """A recording that was taken in."""
+
+    name: Annotated[str, Meta(description="The file, as it was named.")]
+    digest: Annotated[str, Meta(description="SHA-256 of its bytes.")]
+    commit: Annotated[str, Meta(description="Commit that it was recorded at; empty outside git.")]
+    dirty: Annotated[bool, Meta(description="Whether files differed from that commit.")]
+    tests: Annotated[int, Meta(description="Tests that it tells of.")]
+    distance: Annotated[str, Meta(description="How far its commit is from the one that is indexed.")]
+    bytes: Annotated[int, Meta(description="Its size.")]
+
+
+class TakenIn(Struct, frozen=True, kw_only=True):
+    """What taking recordings of test runs in came to."""
+
+    recordings: Annotated[tuple[TakenRecording, ...], Meta(description="Those that were named now.")]
+    kept: Annotated[int, Meta(description="Recordings that are kept, earlier ones with.")]
+    tests: Annotated[int, Meta(description="Tests that all of them together tell of.")]
+    edges: Annotated[int, Meta(description="Runtime hyperedges.")]
+    created: Annotated[int, Meta(description="Runtime hyperedges that are new.")]
+    retired: Annotated[int, Meta(description="Runtime hyperedges that hold no more.")]
+    run: Annotated[int, Meta(description="Run that the runtime facts stand at.")]
+    notes: Annotated[tuple[str, ...], Meta(description="What could not be placed or seen.")]
+
+
 class Indexed(Document, frozen=True, kw_only=True):
     """What an index run did (`maestro index`)."""
 
@@ -229,6 +254,60 @@ class Indexed(Document, frozen=True, kw_only=True):
     history_complete: Annotated[bool, Meta(description="Whether none are left to read.")]
     notes: Annotated[tuple[str, ...], Meta(description="What else is worth knowing.")]
     seconds: Annotated[float, Meta(description="How long it took.")]
+    recordings: Annotated[TakenIn | None, Meta(description="Recordings that were taken in, if any.")] = None
+
+
+class JudgedRecording(Struct, frozen=True, kw_only=True):
+    """A recorded state that a selection stands on."""
+
+    commit: Annotated[str, Meta(description="Commit that it was recorded at; empty outside git.")]
+    dirty: Annotated[bool, Meta(description="Whether files differed from that commit.")]
+    distance: Annotated[str, Meta(description="How far it is from the change, in words.")]
+    tests: Annotated[int, Meta(description="Tests that it tells of last.")]
+    differing: Annotated[tuple[str, ...], Meta(description="Files that matter and differ since.")]
+
+
+class SelectedTest(Struct, frozen=True, kw_only=True):
+    """A test to run, and why."""
+
+    test: Annotated[
+        str, Meta(description="As its runner names it. Without brackets it means all of its parameters.")
+    ]
+    seconds: Annotated[float, Meta(description="How long it took when it was recorded; 0 where unknown.")] = (
+        0.0
+    )
+    new: Annotated[bool, Meta(description="Whether no recording tells of it.")] = False
+    reasons: Annotated[
+        tuple[tuple[str, ...], ...],
+        Meta(description="Paths from what changed to the test, a step a string."),
+    ] = ()
+
+
+class Tests(Document, frozen=True, kw_only=True):
+    """The tests that a change can alter (`maestro tests`)."""
+
+    SHAPE = "tests"
+
+    repository: Annotated[str, Meta(description="Name of the repository.")]
+    asked: Annotated[str, Meta(description="The question as it was put.")]
+    base: Annotated[str, Meta(description="Commit of the base side; empty for a first commit.")] = ""
+    head: Annotated[str, Meta(description="Commit of the head side; empty for a diff's result.")] = ""
+    run: Annotated[int, Meta(description="Run of the index that the answer was computed at.")] = 0
+    indexed: Annotated[str, Meta(description="Commit that is indexed at that run.")] = ""
+    mode: Annotated[str, Meta(description="safe, minimal or budget.")] = "safe"
+    basis: Annotated[str, Meta(description="recording: what tests were seen to do; static: the graph.")] = (
+        "recording"
+    )
+    selected: Annotated[tuple[SelectedTest, ...], Meta(description="In the order to run them.")] = ()
+    skipped: Annotated[tuple[str, ...], Meta(description="Known tests that the change cannot alter.")] = ()
+    widened: Annotated[
+        tuple[str, ...], Meta(description="Steps by which more was taken than was seen, and why.")
+    ] = ()
+    notes: Annotated[tuple[str, ...], Meta(description="What else is worth knowing.")] = ()
+    recordings: Annotated[
+        tuple[JudgedRecording, ...], Meta(description="The recorded states it stands on, newest first.")
+    ] = ()
+    seconds: Annotated[float, Meta(description="How long it took.")] = 0.0
 
 
 class Repository(Struct, frozen=True, kw_only=True):
@@ -296,7 +375,7 @@ class Failed(Document, frozen=True, kw_only=True):
 
 
 DOCUMENTS: tuple[type[Document], ...] = (
-    Impact, Paths, Found, Export, Indexed, Status, Health, Pruned, Failed,
+    Impact, Paths, Found, Tests, Export, Indexed, Status, Health, Pruned, Failed,
 )  # fmt: skip
 
 

@@ -35,6 +35,7 @@ TABLE: dict[type[errors.MaestroError], Failure] = {
     errors.AmbiguousError: Failure(4, 409, "AMBIGUOUS", "A name fits several things; they are listed."),
     errors.RepositoryError: Failure(5, 422, "REPOSITORY", "A repository cannot be read."),
     errors.DiffError: Failure(6, 422, "DIFF", "A diff does not parse or does not apply."),
+    errors.RecordingError: Failure(7, 422, "RECORDING", "A recording of a test run cannot be used."),
     errors.StoreError: Failure(20, 502, "STORE", "The store failed."),
     errors.StoreUnavailableError: Failure(21, 503, "STORE_UNAVAILABLE", "No server answers."),
     errors.StoreBusyError: Failure(22, 409, "STORE_BUSY", "Somebody else holds what is needed."),

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import difflib
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 from typing import Protocol, TypeVar
 
-from api import documents, translation
+from api import documents, selection, translation
 from api.clones import check_name, clone_of, remember_clone, repository_name, room
 from api.questions import Question, Subject
 from api.settings import Settings
@@ -81,11 +81,13 @@ class Service:
         *,
         rev: str = "HEAD",
         full: bool = False,
+        recordings: Sequence[Path] = (),
         progress: Progress = silent,
     ) -> documents.Indexed:
-        """Index a revision of a clone, and remember where the clone is."""
+        """Index a revision of a clone, remember where the clone is, and take recordings of tests in."""
         scope = self.scope(name or repository_name(source))
         self._check_same_clone(scope, source, bool(name))
+        given = selection.read(self, scope, source, rev, recordings)
         report = await indexing.index(
             self.store,
             self.workspace,
@@ -98,7 +100,8 @@ class Service:
             progress=progress,
         )
         remember_clone(self.workspace, scope, source)
-        return translation.indexed(report)
+        taken = await selection.take_in(self, report, given, progress) if given else None
+        return translation.indexed(report, taken)
 
     def _check_same_clone(self, scope: Scope, source: Path, named: bool) -> None:
         """Two clones whose folders have one name must not take turns in one place by accident."""
@@ -241,10 +244,11 @@ class Service:
         self, scope: Scope, question: Question, refresh: bool, progress: Progress
     ) -> judgement.Judgement:
         mirror = self.mirror(scope, refresh)
-        change = self._change(mirror, scope, question)
+        change = self.change(mirror, scope, question)
         return judgement.judge(self.workspace, mirror, change, engine=self.settings.engine, progress=progress)
 
-    def _change(self, mirror: Mirror, scope: Scope, question: Question) -> Change:
+    def change(self, mirror: Mirror, scope: Scope, question: Question) -> Change:
+        """The change that a question is about."""
         if question.subject is Subject.DIFF:
             return read_patch(mirror, scope, question.diff, question.asked)
         return read_revisions(mirror, scope, question.asked)

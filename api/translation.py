@@ -154,7 +154,7 @@ def _comparison_notes(judgement: Judgement) -> tuple[str, ...]:
     return tuple(notes)
 
 
-def indexed(report: IndexReport) -> documents.Indexed:
+def indexed(report: IndexReport, taken: documents.TakenIn | None = None) -> documents.Indexed:
     """What an index run did."""
     return documents.Indexed(
         repository=report.scope.repository,
@@ -176,6 +176,7 @@ def indexed(report: IndexReport) -> documents.Indexed:
         history_complete=report.history_complete,
         notes=report.notes,
         seconds=report.seconds,
+        recordings=taken,
     )
 
 

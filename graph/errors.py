@@ -71,6 +71,12 @@ class DiffError(InputError):
     code = "change.diff"
 
 
+class RecordingError(InputError):
+    """A recording or report of a test run that cannot be used: damaged, newer, of another repository."""
+
+    code = "recording.unusable"
+
+
 class StoreError(MaestroError):
     """The store failed or answered something that it should not."""
 

@@ -142,6 +142,12 @@ class Resolver(StrEnum):
     FRAMEWORK = "python-framework"
     PYTEST = "pytest"
     UNITTEST = "unittest"
+    RECORDING = "recording"
+    LCOV = "lcov"
+    COBERTURA = "cobertura"
+    JACOCO = "jacoco"
+    GO_COVER = "go-cover"
+    JUNIT = "junit"
 
 
 TIER_OF: dict[tuple[Resolver, str], Tier] = {
@@ -318,18 +324,18 @@ EDGES: dict[EdgeKind, EdgeSpec] = {
               "What stands here now stood there before."),
         _edge(E.OWNS, S, True, "owners", "owner*:Owner file*:File", "", "pattern line section approvals file", "rule, folder",
               "A rule makes these owners answerable for these files; no owner: the rule takes ownership away."),
-        _edge(E.AUTHORED, S, True, "history", "change:Change author+:Owner reviewer*:Owner file*:File", "", "at lines", "change",
-              "A commit, who wrote it, who reviewed it, and the files it touched."),
+        _edge(E.AUTHORED, S, True, "history", "change:Change author+:Owner reviewer*:Owner file*:File", "", "at lines how", "change",
+              "A commit, who wrote it, who reviewed it (how: a trailer, a forge's export, a merge), and its files."),
         _edge(E.CO_CHANGED, S, True, "history", "file+:File", "", "count confidence", "files",
               "Files that were changed together more often than chance explains."),
         _edge(E.UNRESOLVED, S, True, "code", "symbol:Symbol", "", "count names lines", "symbol",
               "References in this symbol that could not be followed, by name."),
         _edge(E.DIAGNOSED, S, True, "code", "file:File diagnosis:Diagnosis", "", "", "file, diagnosis",
               "A file that was not, or not wholly, read."),
-        _edge(E.EXECUTES, S, False, "runtime", "test:Test symbol+:Symbol change:Change", "symbol>test", "phase commit", "test, phase, commit",
-              "A recorded run of the test executed these symbols."),
-        _edge(E.READS_FILE, S, False, "runtime", "reader:Test|Symbol file+:File", "file>reader", "commit", "reader, commit",
-              "A test or symbol opened these files."),
+        _edge(E.EXECUTES, S, True, "runtime", "test:Test symbol+:Symbol|File change:Change", "symbol>test", "phase commit", "test, phase, commit",
+              "A recorded run of the test executed these symbols; files, where a report tells no more."),
+        _edge(E.READS_FILE, S, True, "runtime", "reader:Test|Symbol file+:File change:Change", "file>reader", "commit", "reader, commit",
+              "A recorded run of the test, or of the module's import, opened these files."),
         _edge(E.DEPENDS_ON, S, False, "packages", "dependent:Repository|Package dependency+:Package", "dependency>dependent", "constraint scope", "dependent, dependency",
               "A repository or package needs these packages."),
         _edge(E.PUBLISHES, S, False, "packages", "repository:Repository package:Package", "repository>package", "", "repository, package",

@@ -38,10 +38,14 @@ class Workspace:
         """What readers keep between runs: records by content digest, the engine's view and facts."""
         return self.of(scope) / "cache"
 
+    def recordings(self, scope: Scope) -> Path:
+        """Recordings of test runs that were taken in, named by their content."""
+        return self.of(scope) / "recordings"
+
     def prepare(self, scope: Scope) -> None:
         """Make the folders of a repository, for this user only."""
         try:
-            for folder in (self.of(scope), self.sides(scope), self.cache(scope)):
+            for folder in (self.of(scope), self.sides(scope), self.cache(scope), self.recordings(scope)):
                 folder.mkdir(parents=True, exist_ok=True, mode=0o700)
         except OSError as error:
             raise DiskError(

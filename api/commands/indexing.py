@@ -28,6 +28,12 @@ def index(
     name: Annotated[str, typer.Option(help="What to call it; its folder's name by default.")] = "",
     rev: Annotated[str, typer.Option(help="The revision to index.")] = "HEAD",
     full: Annotated[bool, typer.Option("--full", help="Resolve everything again, changed or not.")] = False,
+    recording: Annotated[
+        list[Path] | None,
+        typer.Option(
+            "--recording", metavar="FILE", help="A recording of a test run to take in; may be given again."
+        ),
+    ] = None,
     json: Json = False,
 ) -> None:
     """Read a git repository into the hypergraph, or bring it up to date.
@@ -38,10 +44,13 @@ def index(
 
     - `maestro index .`
     - `maestro index ~/src/flask --name flask --rev main`
+    - `maestro index . --recording .maestro/recording` : with what tests were seen to do
     """
 
     async def work(service: Service, meter: Meter) -> documents.Document:
-        return await service.index(place, name, rev=rev, full=full, progress=meter)
+        return await service.index(
+            place, name, rev=rev, full=full, recordings=recording or (), progress=meter
+        )
 
     found = answer(work, json, RESUMING)
     assert isinstance(found, documents.Indexed)

@@ -94,6 +94,14 @@ def _question(
     return Question(subject_of(asked), asked, b"", repo, tier, depth, direction)
 
 
+def read_question(asked: str, diff: str, rev: str, repo: str) -> Question:
+    """A question about a change alone: what names no revision is an error of its own."""
+    if diff:
+        return _question(asked, diff, rev, repo, DEFAULT_TIER, DEPTH, Direction.UP)
+    asked = os.fsencode(asked).decode("utf-8", "surrogateescape") or "HEAD"
+    return Question(Subject.REVISIONS, asked, b"", repo)
+
+
 def _read_diff(diff: str) -> bytes:
     if diff == "-":
         data = sys.stdin.buffer.read(DIFF_LIMIT + 1)

@@ -240,6 +240,22 @@ class Mirror:
         found = self._repository.merge_base(pygit2.Oid(hex=one), pygit2.Oid(hex=other))
         return str(found) if found else None
 
+    def distance(self, one: str, other: str) -> tuple[int, int]:
+        """Commits that only the first reaches, and that only the second does, by their full ids."""
+        ahead, behind = self._repository.ahead_behind(pygit2.Oid(hex=one), pygit2.Oid(hex=other))
+        return int(ahead), int(behind)
+
+    def roots(self, ident: str) -> frozenset[str]:
+        """Commits without parents that one reaches; where a shallow clone ends there are none to see."""
+        try:
+            walk = self._repository.walk(pygit2.Oid(hex=ident), SortMode.NONE)
+            found = {str(commit.id) for commit in walk if not commit.parent_ids}
+        except (KeyError, pygit2.GitError):
+            if not self.partial:
+                raise self._missing(ident) from None
+            return frozenset()
+        return frozenset(found - self.boundary)
+
     def raw_commit(self, ident: str) -> bytes:
         """A commit object's data."""
         return self._raw(ident, ObjectType.COMMIT)

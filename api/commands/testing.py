@@ -1,0 +1,108 @@
+"""`maestro tests`: which tests a change can alter."""
+
+from __future__ import annotations
+
+from enum import StrEnum, unique
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from api import documents
+from api.commands.questions import read_question
+from api.commands.running import Everything, Json, Repo, answer, failing
+from api.console import Meter, answers
+from api.tests_listing import explain, list_tests, print_tests
+from graph.errors import InputError
+
+if TYPE_CHECKING:
+    from api.service import Service
+
+
+@unique
+class Mode(StrEnum):
+    """How many of the tests that a change can alter are taken, and in which order."""
+
+    SAFE = "safe"
+    MINIMAL = "minimal"
+    BUDGET = "budget"
+
+
+@unique
+class Format(StrEnum):
+    """How tests are listed for programs."""
+
+    PYTEST = "pytest-args"
+    JUNIT = "junit"
+
+
+def tests(
+    asked: Annotated[
+        str, typer.Argument(metavar="A..B", help="A range of commits, or one; HEAD when left out.")
+    ] = "",
+    diff: Annotated[
+        str, typer.Option("--diff", metavar="FILE", help="A diff instead; `-` reads standard input.")
+    ] = "",
+    rev: Annotated[str, typer.Option("--rev", help="The revision that the diff was made on.")] = "HEAD",
+    mode: Annotated[
+        Mode,
+        typer.Option(
+            help="`safe`: every test it can alter. `minimal`: a cover of what changed. `budget`: those that "
+            "find most in `--seconds`."
+        ),
+    ] = Mode.SAFE,
+    seconds: Annotated[float, typer.Option("--seconds", help="How long a budget may take.")] = 0.0,
+    static: Annotated[
+        bool, typer.Option("--static", help="By the graph alone, without recordings: wider.")
+    ] = False,
+    test: Annotated[
+        str, typer.Option("--explain", metavar="TEST", help="Why this test is selected, or is not.")
+    ] = "",
+    form: Annotated[
+        Format | None,
+        typer.Option("--format", help="Only a list: for `pytest @file`, or as JUnit's XML."),
+    ] = None,
+    repo: Repo = "",
+    everything: Everything = False,
+    json: Json = False,
+) -> None:
+    """Which tests can this change alter? Each with the path from what changed to it.
+
+    Stands on recordings of test runs (`pytest --maestro-record`, then `maestro index --recording FILE`), or
+    with `--static` on the graph alone. In doubt a test is selected, and the answer says so.
+
+    **Examples**
+
+    - `maestro tests main..HEAD` : a branch
+    - `git diff HEAD | maestro tests --diff -` : what is not committed yet
+    - `maestro tests HEAD --explain tests/test_cart.py::test_sum`
+    - `maestro tests main..HEAD --format pytest-args > tests.txt && pytest @tests.txt`
+    """
+    with failing(json):
+        question = read_question(asked, diff, rev, repo)
+        if (seconds > 0) != (mode is Mode.BUDGET):
+            raise InputError(
+                "A budget needs its seconds, and only a budget does.", "Write --mode budget --seconds 60."
+            )
+        if bool(test) + bool(form) + json > 1:
+            raise InputError("--explain, --format and --json exclude each other.", "Choose one of them.")
+        if static and mode is not Mode.SAFE:
+            raise InputError(
+                "Without a recording nothing tells what tests cover or cost.", "Leave --mode away."
+            )
+
+    async def work(service: Service, meter: Meter) -> documents.Document:
+        from api import selection
+
+        return await selection.select(
+            service, question, mode=mode.value, budget=seconds, static=static, progress=meter
+        )
+
+    found = answer(work, json, "Nothing was written; ask again any time.")
+    assert isinstance(found, documents.Tests)
+    if form is not None:
+        typer.echo(list_tests(found, form.value), nl=False)
+    elif test:
+        with failing(json):
+            explain(answers(), found, test)
+    elif not json:
+        print_tests(answers(), found, everything)

@@ -1,0 +1,190 @@
+"""Test selection through the service: recordings taken in, evidence kept ready, tests of a change."""
+
+from __future__ import annotations
+
+import time
+from collections import OrderedDict
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from api import documents
+from graph import judgement, recordings, runtime
+from graph.changes import Change
+from graph.errors import NotFoundError
+from graph.facts import Scope
+from graph.indexing import IndexReport
+from graph.ingest.git import Mirror
+from graph.progress import Progress, silent
+from graph.queries import static_tests, tests
+
+if TYPE_CHECKING:
+    from api.questions import Question
+    from api.service import Service
+
+READY = 4
+"""Repositories whose evidence is kept in memory."""
+_ready: OrderedDict[tuple[Path, Scope, str], tests.Evidence] = OrderedDict()
+
+
+def evidence(service: Service, scope: Scope) -> tests.Evidence | None:
+    """The recordings of a repository made ready; None where it has none."""
+    notes = recordings.kept(service.workspace, scope)
+    if not notes:
+        return None
+    key = (service.settings.data, scope, recordings.mark(notes))
+    found = _ready.get(key)
+    if found is None:
+        whole = recordings.load(service.workspace, scope)
+        if whole is None:
+            return None
+        found = _ready[key] = tests.Evidence.of(whole)
+        while len(_ready) > READY:
+            _ready.popitem(last=False)
+    _ready.move_to_end(key)
+    return found
+
+
+async def select(
+    service: Service,
+    question: Question,
+    *,
+    mode: str = "safe",
+    budget: float = 0.0,
+    static: bool = False,
+    refresh: bool = True,
+    progress: Progress = silent,
+) -> documents.Tests:
+    """The tests that a change can alter.
+
+    Parameters
+    ----------
+    static : bool
+        By the graph alone; otherwise by recordings.
+
+    Raises
+    ------
+    NotFoundError
+        The repository has no recording, and `static` was not asked for.
+    """
+    begun = time.monotonic()
+    scope = await service.choose(question.repository)
+    head = await service.arrays(scope)
+
+    def compute() -> documents.Tests:
+        mirror = service.mirror(scope, refresh)
+        change = service.change(mirror, scope, question)
+        if static:
+            judged = judgement.judge(
+                service.workspace, mirror, change, engine=service.settings.engine, progress=progress
+            )
+            found = static_tests.select(judged)
+        else:
+            found = _by_recordings(service, scope, mirror, change, mode, budget, progress)
+        seconds = time.monotonic() - begun
+        return document(found, change, run=head.head, indexed=head.commit, seconds=seconds)
+
+    return await service.offload(compute)
+
+
+def _by_recordings(
+    service: Service,
+    scope: Scope,
+    mirror: Mirror,
+    change: Change,
+    mode: str,
+    budget: float,
+    progress: Progress,
+) -> tests.Tests:
+    progress("reading the recordings", 0, 0)
+    ready = evidence(service, scope)
+    if ready is None:
+        raise NotFoundError(
+            f"{scope.repository} has no recording of a test run.",
+            "Make one with pytest --maestro-record and take it in: maestro index PATH --recording FILE. "
+            "--static selects by the graph alone.",
+        )
+    progress("selecting tests", 0, 0)
+    head = change.head.commit or change.base.commit
+    return tests.select(ready, mirror, scope, change.head.tree, head=head, unread=change.unread)
+
+
+def read(
+    service: Service, scope: Scope, source: Path, rev: str, paths: Sequence[Path]
+) -> list[runtime.Given]:
+    """Recordings of files, checked to be of a clone before anything is indexed."""
+    if not paths:
+        return []
+    service.workspace.prepare(scope)
+    mirror = Mirror.refresh(source, service.workspace.mirror(scope))
+    return runtime.read_given(paths, mirror, mirror.head() if rev == "HEAD" else mirror.resolve(rev))
+
+
+async def take_in(
+    service: Service, report: IndexReport, given: Sequence[runtime.Given], progress: Progress = silent
+) -> documents.TakenIn:
+    """Take recordings in, and say what came of it."""
+    mirror = service.mirror(report.scope, refresh=False)
+    taken = await runtime.take_in(
+        service.store, service.workspace, report.scope, mirror, report.commit, given, progress
+    )
+    return documents.TakenIn(
+        recordings=tuple(
+            documents.TakenRecording(
+                name=name,
+                digest=kept.digest,
+                commit=kept.commit,
+                dirty=kept.dirty,
+                tests=kept.tests,
+                distance=str(distance),
+                bytes=kept.bytes,
+            )
+            for name, kept, distance in taken.given
+        ),
+        kept=taken.recordings,
+        tests=taken.tests,
+        edges=taken.edges,
+        created=taken.created,
+        retired=taken.retired,
+        run=taken.head,
+        notes=taken.notes,
+    )
+
+
+def document(
+    found: tests.Tests, change: Change, *, run: int, indexed: str, seconds: float
+) -> documents.Tests:
+    """An answer as a document."""
+    return documents.Tests(
+        repository=found.scope.repository,
+        asked=change.asked,
+        base=change.base.commit,
+        head=change.head.commit,
+        run=run,
+        indexed=indexed,
+        mode=found.mode,
+        basis=found.basis,
+        selected=tuple(
+            documents.SelectedTest(
+                test=each.node,
+                seconds=each.seconds,
+                new=each.new,
+                reasons=tuple(reason.steps for reason in each.reasons),
+            )
+            for each in found.choices
+        ),
+        skipped=found.skipped,
+        widened=found.widened,
+        notes=found.notes,
+        recordings=tuple(
+            documents.JudgedRecording(
+                commit=state.commit,
+                dirty=state.dirty,
+                distance=str(state.distance),
+                tests=state.tests,
+                differing=state.differing,
+            )
+            for state in found.states
+        ),
+        seconds=seconds,
+    )

@@ -1,0 +1,185 @@
+"""Taking recordings in: kept, merged, and said as runtime facts at a head of their own.
+
+The runtime family stands beside the code: an index run of the code leaves it as it is, and taking a
+recording in leaves the code alone. Its facts carry the commit that they were seen at.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from maestro_selection.recording import Recording
+
+from graph import recordings
+from graph.delta import Delta, carried, difference
+from graph.errors import RecordingError, StoreError
+from graph.facts import Batch, Scope
+from graph.incidence import Incidence
+from graph.indexing import current_arrays
+from graph.ingest import recordings as reading
+from graph.ingest.git import Commit, Mirror
+from graph.progress import Progress, silent
+from graph.readback import read_node
+from graph.recordings import Distance, Kept
+from graph.store import Run, Store
+from graph.workspace import Workspace
+
+FAMILY = "runtime"
+
+
+@dataclass(frozen=True, slots=True)
+class Given:
+    """A recording as it was handed over, read and found to be of this repository."""
+
+    name: str
+    data: bytes
+    recording: Recording
+    distance: Distance
+
+
+@dataclass(frozen=True, slots=True)
+class Taken:
+    """What taking recordings in came to. `notes` are sentences on what could not be placed."""
+
+    given: tuple[tuple[str, Kept, Distance], ...]
+    recordings: int
+    tests: int
+    edges: int
+    created: int
+    retired: int
+    head: int
+    notes: tuple[str, ...]
+
+
+def read_given(paths: Sequence[Path], mirror: Mirror, head: Commit) -> list[Given]:
+    """Recordings of these files, each checked to be of the mirror's repository.
+
+    Raises
+    ------
+    RecordingError
+        One cannot be read or used, or belongs to another repository: none is taken then.
+    """
+    return [accept(recordings.read_file(path), str(path), mirror, head) for path in paths]
+
+
+def accept(data: bytes, name: str, mirror: Mirror, head: Commit) -> Given:
+    """A recording of its bytes, checked to be of the mirror's repository."""
+    recording = recordings.parse(data, name)
+    recordings.check_repository(recording, mirror, head, name)
+    if not any(state.tests for state in recording.states()):
+        raise RecordingError(f"The recording {name} tells of no test.", "Was it made by a run of tests?")
+    return Given(name, data, recording, recordings.distance(recording, mirror, head.id))
+
+
+async def take_in(
+    store: Store,
+    workspace: Workspace,
+    scope: Scope,
+    mirror: Mirror,
+    commit: Commit,
+    given: Sequence[Given],
+    progress: Progress = silent,
+) -> Taken:
+    """Keep recordings and bring the runtime facts to what all kept ones say together.
+
+    Parameters
+    ----------
+    commit : Commit
+        Where the code stands; runtime facts carry the commits that they were seen at besides.
+    """
+    with workspace.writing(scope):
+        workspace.prepare(scope)
+        progress("taking recordings in", 0, len(given))
+        named = tuple(
+            (each.name, recordings.keep(workspace, scope, each.data, each.recording), each.distance)
+            for each in given
+        )
+        whole = recordings.load(workspace, scope)
+        if whole is None:
+            raise RecordingError("There is no recording to take in.", "Name at least one.")
+        observed = reading.read(scope, whole, mirror.blob)
+        code = await current_arrays(store, workspace, scope)
+        arrays = await current_arrays(store, workspace, scope, FAMILY)
+        batch = _known(observed.batch, code)
+        number, delta, edges = await _write(store, workspace, scope, commit, arrays, batch, progress)
+    return Taken(
+        given=named,
+        recordings=len(recordings.kept(workspace, scope)),
+        tests=observed.tests,
+        edges=edges,
+        created=len(delta.created),
+        retired=len(delta.retired),
+        head=number,
+        notes=_notes(whole, observed.unplaced),
+    )
+
+
+def _known(batch: Batch, code: Incidence | None) -> Batch:
+    """The same facts, with nodes described as the code describes them where it knows them."""
+    if code is None:
+        return batch
+    for name, node in batch.nodes.items():
+        at = code.find(node.kind, node.key)
+        if at >= 0:
+            batch.nodes[name] = read_node(code, at)
+    return batch
+
+
+async def _write(
+    store: Store,
+    workspace: Workspace,
+    scope: Scope,
+    commit: Commit,
+    arrays: Incidence | None,
+    batch: Batch,
+    progress: Progress,
+) -> tuple[int, Delta, int]:
+    run_number = 0 if arrays is None else arrays.head
+    preview, _ = difference(arrays, batch, run_number + 1)
+    if arrays is not None and not preview.created and not preview.retired:
+        return arrays.head, preview, arrays.edge_count
+    run = await store.begin(scope, commit=commit.id, tree=commit.tree, families=(FAMILY,))
+    delta, births = difference(arrays, batch, run.number)
+    await _written(store, run, delta, progress)
+    built = carried(
+        arrays,
+        batch,
+        delta,
+        births,
+        scope=scope,
+        head=run.number,
+        commit=commit.id,
+        tree=commit.tree,
+    )
+    await store.flip(run)
+    built.save(workspace.arrays(scope, FAMILY))
+    return run.number, delta, built.edge_count
+
+
+async def _written(store: Store, run: Run, delta: Delta, progress: Progress) -> None:
+    """Write what a run creates and retires; a run that cannot go on gives its place back at once."""
+    try:
+        await store.write(run, delta.nodes, delta.created, progress)
+        await store.retire(run, delta.retired)
+    except BaseException as failure:
+        try:
+            await store.abandon(run)
+        except StoreError as second:
+            failure.add_note(f"The run could not be given up either: {second}")
+        raise
+
+
+def _notes(whole: Recording, unplaced: tuple[str, ...]) -> tuple[str, ...]:
+    notes = []
+    if unplaced:
+        shown = ", ".join(unplaced[:3]) + (" …" if len(unplaced) > 3 else "")
+        notes.append(
+            f"{len(unplaced)} executed files were edited and never committed, or are not here: {shown}. What "
+            "ran in them is in the recording, not in the graph."
+        )
+    lost = {note.text for state in whole.states() for note in state.notes}
+    if lost:
+        notes.append(f"The recordings could not see {len(lost)} things; selections widen by them.")
+    return tuple(notes)
