@@ -11,19 +11,21 @@ from __future__ import annotations
 import heapq
 import time
 from collections.abc import Iterable, Iterator
+from hashlib import blake2b
 from pathlib import Path
 from typing import NamedTuple
 
 import msgspec
 
 from graph.errors import RepositoryError
-from graph.facts import Batch, Fact, Hyperedge, Member, Node, Provenance, Scope, file_node
+from graph.facts import Batch, Fact, Hyperedge, Member, Node, Props, Provenance, Scope, file_node
 from graph.ingest import trees
 from graph.ingest.cochange import MAX_FILES, mine_pairs
 from graph.ingest.git import Mirror, commit_parents, commit_tree, split_commit
 from graph.ingest.notebook import replace_file
 from graph.ingest.people import Directory, Person, is_bot, read_credit
 from graph.ingest.registry import language_of
+from graph.ingest.reviews import Reviews, kept_reviews, merged_by
 from graph.progress import Progress, silent
 from graph.schema import EdgeKind, NodeKind, Resolver, Tier
 
@@ -36,7 +38,7 @@ RENAME_PAIRS = 400
 MAX_MAILMAP = 2_000_000
 
 HISTORY_KINDS = frozenset((EdgeKind.AUTHORED, EdgeKind.RENAMED_FROM, EdgeKind.CO_CHANGED))
-_LOG = "history-1.msgpack"
+_LOG = "history-2.msgpack"
 
 _PHASE = "reading history"
 """Told commits read so far, and about how many there are."""
@@ -61,12 +63,13 @@ class Record(msgspec.Struct, frozen=True, array_like=True):
 
 class Log(msgspec.Struct):
     """The commits read so far, by id, and the last pass: its commit, whether that
-    was all, the `.mailmap` (blob id) and where a shallow clone ended."""
+    was all, the `.mailmap` (blob id), the export of reviews (digest) and where a shallow clone ended."""
 
     head: str = ""
     complete: bool = False
     mailmap: str = ""
     boundary: tuple[str, ...] = ()
+    reviews: str = ""
     records: dict[str, Record] = msgspec.field(default_factory=dict)
 
 
@@ -118,7 +121,9 @@ def read_history(
     log = _read_log(mirror.directory / _LOG)
     mailmap = _mailmap(mirror, commit)
     boundary = tuple(sorted(mirror.boundary))
-    if (mailmap, boundary) != (log.mailmap, log.boundary) or since not in log.records:
+    reviews, export = kept_reviews(mirror.directory)
+    said = blake2b(export, digest_size=16).hexdigest() if export else ""
+    if (mailmap, boundary, said) != (log.mailmap, log.boundary, log.reviews) or since not in log.records:
         since = None
     if since == commit == log.head:
         known = len(log.records)
@@ -131,14 +136,15 @@ def read_history(
         since = None
     old = _reachable(log.records, since)
     log.head, log.complete, log.mailmap = commit, not passed.stopped, mailmap
-    log.boundary = boundary
+    log.boundary, log.reviews = boundary, said
     log.records = {ident: log.records[ident] for ident in order}
     replace_file(mirror.directory / _LOG, msgspec.msgpack.encode(log))
     directory = Directory(scope, mirror.blob(mailmap) if mailmap else b"")
     facts = Batch()
+    credits = _Credits(directory, reviews, merged_by(order, log.records))
     for ident in order:
         if ident not in old:
-            facts.add(_authored(scope, ident, log.records[ident], directory))
+            facts.add(_authored(scope, ident, log.records[ident], credits))
     facts.add(_renamed(scope, order, log.records))
     facts.add(_co_changed(scope, order, log.records, mirror.paths(mirror.commit(commit).tree)))
     replaces = HISTORY_KINDS - {EdgeKind.AUTHORED} if since else HISTORY_KINDS
@@ -262,7 +268,26 @@ def _said(resolver: Resolver = Resolver.HISTORY) -> Provenance:
     return Provenance("", "", resolver)
 
 
-def _authored(scope: Scope, ident: str, entry: Record, directory: Directory) -> Iterator[Fact]:
+class _Credits(NamedTuple):
+    """Whom each commit is owed to, beside what it says itself."""
+
+    directory: Directory
+    reviews: Reviews
+    mergers: dict[str, Person]
+
+    def reviewers(self, ident: str, entry: Record) -> tuple[tuple[Person, ...], str]:
+        """Who reviewed a commit, and how that is known: its trailers, the export, else its merge."""
+        exported = self.reviews.of(ident)
+        if found := tuple(dict.fromkeys((*entry.reviewers, *exported))):
+            return found, "export" if exported else "trailer"
+        merger = self.mergers.get(ident)
+        authors = {self.directory.owner(person).key for person in entry.authors}
+        if merger is None or self.directory.owner(merger).key in authors:
+            return (), ""
+        return (merger,), "merge"
+
+
+def _authored(scope: Scope, ident: str, entry: Record, credits: _Credits) -> Iterator[Fact]:
     """The Change, its Owners, its Files, and the edge that ties them."""
     bot = bool(entry.authors) and is_bot(entry.authors[0])
     key = scope.change(ident)
@@ -270,17 +295,17 @@ def _authored(scope: Scope, ident: str, entry: Record, directory: Directory) -> 
     props = (("at", entry.at), ("bot", bot), ("commit", ident), ("merge", merge), ("subject", entry.subject))
     yield Node(NodeKind.CHANGE, key, props)
     members = [Member("change", NodeKind.CHANGE, key)]
-    for role, people in (("author", entry.authors), ("reviewer", entry.reviewers)):
-        owners = {node.key: node for node in map(directory.owner, people)}
+    reviewers, how = credits.reviewers(ident, entry)
+    for role, people in (("author", entry.authors), ("reviewer", reviewers)):
+        owners = {node.key: node for node in map(credits.directory.owner, people)}
         yield from owners.values()
         members += [Member(role, NodeKind.OWNER, owner) for owner in owners]
     for path in entry.paths:
         yield file_node(scope, path, language_of(path))
         members.append(Member("file", NodeKind.FILE, scope.file(path)))
     if entry.authors:
-        yield Hyperedge(
-            EdgeKind.AUTHORED, scope, tuple(members), _said(), Tier.EXACT, props=(("at", entry.at),)
-        )
+        said: Props = (("at", entry.at), ("how", how)) if how else (("at", entry.at),)
+        yield Hyperedge(EdgeKind.AUTHORED, scope, tuple(members), _said(), Tier.EXACT, props=said)
 
 
 def _renamed(scope: Scope, order: Iterable[str], records: dict[str, Record]) -> Iterator[Fact]:

@@ -17,7 +17,8 @@ MAX_LINE = 2_000
 _SIGNATURE = re.compile(rb"(.*?) ?<([^>]*)>.* (-?\d{1,18}) [+-]\d{4,5}")
 _ENCODING = re.compile(rb"^encoding ([A-Za-z0-9._-]+)$", re.MULTILINE)
 _TRAILER = re.compile(
-    r"^(co-authored-by|reviewed-by):([^<\n]{0,300})<([^>\n]{0,300})>", re.IGNORECASE | re.MULTILINE
+    r"^(co-authored-by|reviewed-by|acked-by|approved-by):([^<\n]{0,300})<([^>\n]{0,300})>",
+    re.IGNORECASE | re.MULTILINE,
 )
 _NOREPLY = re.compile(r"(?:\d+\+)?([A-Za-z0-9][A-Za-z0-9_-]*(?:\[bot\])?)@users\.noreply\.github\.com")
 _BOT = re.compile(
@@ -44,7 +45,9 @@ class Credit(NamedTuple):
 
 
 def read_credit(header: bytes, message: bytes) -> Credit:
-    """Author (and `Co-authored-by:`), reviewers (`Reviewed-by:`), time and subject of a commit.
+    """Author (and `Co-authored-by:`), reviewers, time and subject of a commit.
+
+    Reviewers are those of `Reviewed-by:`, `Acked-by:` and `Approved-by:` trailers.
 
     Text is decoded as the commit's `encoding` header says, UTF-8 without one; what does not decode
     is replaced. A malformed header gives no author.

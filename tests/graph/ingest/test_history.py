@@ -190,7 +190,7 @@ def test_a_budget_reads_the_newest_and_says_so_and_a_later_pass_goes_on(sketch, 
     assert read_history(mirror, new, SCOPE).complete
     short = read_history(mirror, new, SCOPE, budget_seconds=0.0)
     assert short.complete, "what is known costs nothing"
-    (mirror.directory / "history-1.msgpack").write_bytes(b"\xc1")
+    (mirror.directory / "history-2.msgpack").write_bytes(b"\xc1")
     short = read_history(mirror, new, SCOPE, budget_seconds=0.0)
     assert (short.read, short.complete) == (1, False)
 
