@@ -150,7 +150,7 @@ def _file_of(kind: EdgeKind) -> str:
 def _open(service: Service, standing: Standing, family: str) -> Incidence | str:
     """The array file as it is, where it stands where the store does, else why not; nothing is mended."""
     try:
-        arrays = Incidence.open(service.workspace.arrays(standing.scope, family))
+        arrays = Incidence.open(service.workspace.arrays(standing.scope, family), anew=True)
     except (CorruptError, NotFoundError) as error:
         return error.message
     if arrays.head != standing.heads.get(family):

@@ -159,13 +159,16 @@ class Incidence:
         incidence_file.write(self, path)
 
     @classmethod
-    def open(cls, path: Path, *, check: bool = True) -> Incidence:
+    def open(cls, path: Path, *, check: bool = True, anew: bool = False) -> Incidence:
         """Map a file that `save` wrote; arrays are read from it as they are needed.
 
         Parameters
         ----------
         check : bool
-            Compare the body's checksum too, where this process has not done so for this file.
+            Compare the body's checksum too, where nobody has done so since the file was written and
+            the machine started (see `graph.soundness`).
+        anew : bool
+            Compare it whatever is noted.
 
         Raises
         ------
@@ -176,7 +179,7 @@ class Incidence:
         """
         from graph import incidence_file
 
-        return incidence_file.read(path, check=check)
+        return incidence_file.read(path, check=check, anew=anew)
 
     @property
     def node_count(self) -> int:

@@ -23,6 +23,7 @@ from zlib import crc32
 import numpy as np
 from numpy.typing import NDArray
 
+from graph import soundness
 from graph.adjacency import RULES, Adjacency, Direction
 from graph.assembly import ROLES
 from graph.errors import CorruptError, DiskError, NotFoundError
@@ -37,9 +38,6 @@ _PREFIX = struct.Struct("<8sIII")
 ADJACENT = ("ptr", "node", "edge", "dispatch")
 _ALIGN = 64
 _HINT = "Maestro rebuilds it from the store; `maestro index` does so at once."
-
-_CHECKED: dict[Path, tuple[int, int, int]] = {}
-"""Files whose body this process found sound: inode, size and time of the last write."""
 
 
 def fingerprint() -> str:
@@ -85,7 +83,7 @@ def write(incidence: Incidence, path: Path) -> None:
         ) from error
 
 
-def read(path: Path, *, check: bool = True) -> Incidence:
+def read(path: Path, *, check: bool = True, anew: bool = False) -> Incidence:
     """Map a file; see `Incidence.open`."""
     try:
         with path.open("rb") as file:
@@ -100,11 +98,10 @@ def read(path: Path, *, check: bool = True) -> Incidence:
     header, start = _header(path, mapped)
     if start + header["size"] != status.st_size:
         raise _corrupt(path, f"it has {status.st_size} bytes where {start + header['size']} are due")
-    stamp = (status.st_ino, status.st_size, status.st_mtime_ns)
-    if check and _CHECKED.get(path) != stamp:
+    if anew or (check and not soundness.sound(path, status, header["crc"])):
         if crc32(memoryview(mapped)[start:]) != header["crc"]:
             raise _corrupt(path, "its content does not fit its checksum")
-        _CHECKED[path] = stamp
+        soundness.found_sound(path, status, header["crc"])
     try:
         return _incidence(header, mapped, start)
     except (KeyError, ValueError, TypeError) as error:

@@ -14,7 +14,7 @@ from zlib import crc32
 import numpy as np
 import pytest
 
-from graph import incidence_file
+from graph import incidence_file, soundness
 from graph.adjacency import Direction
 from graph.errors import CorruptError, DiskError, NotFoundError
 from graph.facts import Hyperedge, Member, Provenance, Scope, file_node, symbol_node
@@ -103,7 +103,7 @@ def test_no_flipped_byte_goes_unnoticed(saved: Path, tmp_path: Path) -> None:
         flipped = tmp_path / "flipped"
         flipped.unlink(missing_ok=True)
         flipped.write_bytes(data)
-        incidence_file._CHECKED.clear()
+        soundness._FOUND.clear()
         with pytest.raises(CorruptError):
             Incidence.open(flipped)
         data[at] ^= 0x40
