@@ -13,6 +13,7 @@ import re
 import time
 from collections.abc import Mapping
 from functools import lru_cache
+from itertools import islice
 from pathlib import Path
 from typing import NamedTuple
 
@@ -244,6 +245,22 @@ class Mirror:
         """Commits that only the first reaches, and that only the second does, by their full ids."""
         ahead, behind = self._repository.ahead_behind(pygit2.Oid(hex=one), pygit2.Oid(hex=other))
         return int(ahead), int(behind)
+
+    def between(self, base: str, head: str, limit: int) -> list[str]:
+        """Commits that `head` reaches and `base` does not, newest first, `limit` at most, by full ids.
+
+        An empty `base` reaches nothing. In a partial clone they end where its objects do.
+        """
+        found: list[str] = []
+        try:
+            walk = self._repository.walk(pygit2.Oid(hex=head), SortMode.TIME)
+            if base:
+                walk.hide(pygit2.Oid(hex=base))
+            found.extend(str(commit.id) for commit in islice(walk, limit))
+        except (KeyError, pygit2.GitError):
+            if not self.partial:
+                raise self._missing(head) from None
+        return found
 
     def roots(self, ident: str) -> frozenset[str]:
         """Commits without parents that one reaches; where a shallow clone ends there are none to see."""
