@@ -105,6 +105,9 @@ class Impact(Document, frozen=True, kw_only=True):
     head: Annotated[str, Meta(description="Commit of the head side; empty for a diff's result.")] = ""
     run: Annotated[int, Meta(description="Run of the index (its head) that the answer was computed at.")] = 0
     indexed: Annotated[str, Meta(description="Commit that is indexed at that run.")] = ""
+    at: Annotated[
+        str, Meta(description="When that run became the head, where an earlier one was asked for; else empty.")
+    ] = ""
     derived: Annotated[
         tuple[str, str],
         Meta(description="How base and head were had: indexed, kept, resolved, or empty."),
@@ -156,6 +159,9 @@ class Paths(Document, frozen=True, kw_only=True):
     repository: Annotated[str, Meta(description="Name of the repository.")]
     run: Annotated[int, Meta(description="Run of the index that this was computed at.")]
     commit: Annotated[str, Meta(description="Commit that is indexed at that run.")]
+    at: Annotated[
+        str, Meta(description="When that run became the head, where an earlier one was asked for; else empty.")
+    ] = ""
     source: Annotated[Symbol, Meta(description="The one end.")]
     target: Annotated[Symbol, Meta(description="The other end.")]
     direction: Annotated[
@@ -176,6 +182,9 @@ class Found(Document, frozen=True, kw_only=True):
     repository: Annotated[str, Meta(description="Name of the repository.")]
     run: Annotated[int, Meta(description="Run of the index that this was computed at.")]
     commit: Annotated[str, Meta(description="Commit that is indexed at that run.")]
+    at: Annotated[
+        str, Meta(description="When that run became the head, where an earlier one was asked for; else empty.")
+    ] = ""
     query: Annotated[str, Meta(description="What was searched.")]
     more: Annotated[bool, Meta(description="Whether the limit left something out.")]
     results: Annotated[tuple[Symbol, ...], Meta(description="Best fit first.")]
@@ -189,6 +198,9 @@ class Export(Document, frozen=True, kw_only=True):
     repository: Annotated[str, Meta(description="Name of the repository.")]
     run: Annotated[int, Meta(description="Run of the index that this was computed at.")]
     commit: Annotated[str, Meta(description="Commit that is indexed at that run.")]
+    at: Annotated[
+        str, Meta(description="When that run became the head, where an earlier one was asked for; else empty.")
+    ] = ""
     kind: Annotated[str, Meta(description="Kind of the hyperedges.")]
     columns: Annotated[tuple[str, ...], Meta(description="Names of the columns.")]
     rows: Annotated[
@@ -357,8 +369,11 @@ class Pruned(Document, frozen=True, kw_only=True):
     SHAPE = "prune"
 
     repository: Annotated[str, Meta(description="Name of the repository.")]
+    dry_run: Annotated[bool, Meta(description="Whether this only says what would be removed.")] = False
     removed: Annotated[int, Meta(description="Retired hyperedges that were removed.")]
-    nodes: Annotated[int, Meta(description="Nodes that nothing held any more.")]
+    nodes: Annotated[
+        int, Meta(description="Nodes that nothing held any more; in a dry run those of them already alone.")
+    ]
     bytes: Annotated[int, Meta(description="Room freed in the data folder.")]
 
 

@@ -53,9 +53,17 @@ def print_indexed(console: Console, report: Indexed) -> None:
     console.print(Padding(Group(*lines), (0, 0, 0, 2)))
 
 
+def _print_time(console: Console, found: Paths | Found) -> None:
+    """Of when an answer is, where it is not of today."""
+    if found.at:
+        then = f"As of {found.at}: indexed {found.commit[:10]}, run {found.run}"
+        console.print(Text(then, style="quiet"))
+
+
 def print_paths(console: Console, found: Paths) -> None:
     """Proof paths, one below the other, a step a line."""
     source, target = title(found.source), title(found.target)
+    _print_time(console, found)
     if not found.paths:
         console.print(Text(f"Nothing leads from {source} to {target}, in either direction.", style="note"))
         console.print(
@@ -93,6 +101,7 @@ def _site(step: Step) -> str:
 
 def print_found(console: Console, found: Found) -> None:
     """What a search found, best first."""
+    _print_time(console, found)
     if not found.results:
         console.print(
             Text(f"Nothing in {found.repository} is called {printable(found.query)}.", style="note")
@@ -161,7 +170,7 @@ def print_pruned(console: Console, pruned: Pruned) -> None:
     console.print(
         Text.assemble(
             ("✓ ", "good"),
-            f"{plural(pruned.removed, 'retired fact')} and {plural(pruned.nodes, 'thing')} removed, ",
-            f"{size(pruned.bytes)} freed",
+            f"{plural(pruned.removed, 'retired fact')} and {plural(pruned.nodes, 'thing')} ",
+            f"{'would be ' if pruned.dry_run else ''}removed, {size(pruned.bytes)} freed",
         )
     )

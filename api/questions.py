@@ -47,6 +47,8 @@ class Question:
         The diff, where the subject is one.
     repository : str
         Name of the repository; empty where there is only one.
+    as_of : str
+        A date or revision: what a symbol reached then. Empty for today.
     """
 
     subject: Subject
@@ -56,8 +58,14 @@ class Question:
     tier: Tier = DEFAULT_TIER
     depth: int = DEPTH
     direction: Direction = Direction.UP
+    as_of: str = ""
 
     def __post_init__(self) -> None:
+        if self.as_of and self.subject in (Subject.REVISIONS, Subject.DIFF):
+            raise InputError(
+                "A change says itself what it is about, and cannot be asked as of another time.",
+                "Ask about a symbol, a file or a line.",
+            )
         if not 1 <= self.depth <= DEPTH_LIMIT:
             raise InputError(
                 f"A depth of {self.depth} cannot be followed.", f"Give a depth from 1 to {DEPTH_LIMIT}."

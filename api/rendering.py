@@ -95,8 +95,9 @@ def _header(impact: Impact) -> RenderableType:
     ends = zip(("base", "head"), (impact.base, impact.head), impact.derived, strict=True)
     sides = [_side(name, commit, how) for name, commit, how in ends if commit or how]
     indexed = f"indexed {impact.indexed[:10]}, run {impact.run}" if impact.indexed else ""
+    then = f"as of {impact.at}" if impact.at else ""
     time = f"{impact.seconds:.2f} s" if impact.seconds else ""
-    second = Text(" · ".join(filter(None, (*sides, indexed, time))), style="quiet")
+    second = Text(" · ".join(filter(None, (*sides, then, indexed, time))), style="quiet")
     return Group(first, second)
 
 

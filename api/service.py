@@ -11,7 +11,7 @@ from functools import partial
 from pathlib import Path
 from typing import Protocol, TypeVar
 
-from api import documents, selection, translation
+from api import documents, earlier, selection, translation
 from api.clones import check_name, clone_of, remember_clone, repository_name, room
 from api.questions import Question, Subject
 from api.settings import Settings
@@ -196,7 +196,8 @@ class Service:
         """
         begun = time.monotonic()
         scope = await self.choose(question.repository)
-        head = await self.arrays(scope)
+        then = await earlier.view(self, scope, question.as_of)
+        head = then.arrays
 
         def compute() -> documents.Impact:
             judged = None
@@ -216,9 +217,10 @@ class Service:
                 owners=head,
             )
             seconds = time.monotonic() - begun
-            return translation.impact(
+            found = translation.impact(
                 question, cone, judged, run=head.head, indexed=head.commit, seconds=seconds
             )
+            return then.dated(found)
 
         return await self.offload(compute)
 
@@ -229,7 +231,8 @@ class Service:
         try:
             return nodes.find(head, question.asked)
         except NotFoundError:
-            if question.subject is Subject.NAME and self._is_revision(scope, question.asked, refresh):
+            named = question.subject is Subject.NAME and not question.as_of
+            if named and self._is_revision(scope, question.asked, refresh):
                 return None
             raise
 
@@ -262,14 +265,16 @@ class Service:
         tier: Tier = DEFAULT_TIER,
         depth: int,
         count: int,
+        as_of: str = "",
         deadline: float | None = None,
     ) -> documents.Paths:
         """The shortest proofs that the first depends on the second, else the other way round."""
         scope = await self.choose(repository)
-        head = await self.arrays(scope)
+        then = await earlier.view(self, scope, as_of)
 
         def compute() -> documents.Paths:
-            return self._paths(scope, head, source, target, tier, depth, count, deadline)
+            found = self._paths(scope, then.arrays, source, target, tier, depth, count, deadline)
+            return then.dated(found)
 
         return await self.offload(compute)
 
@@ -299,13 +304,17 @@ class Service:
             found = search_paths(*ends[::-1])
         return translation.paths(scope, head, found, direction)
 
-    async def search(self, query: str, repository: str = "", *, limit: int = 20) -> documents.Found:
+    async def search(
+        self, query: str, repository: str = "", *, limit: int = 20, as_of: str = ""
+    ) -> documents.Found:
         """Nodes by name, best first."""
         scope = await self.choose(repository)
-        head = await self.arrays(scope)
+        then = await earlier.view(self, scope, as_of)
+        head = then.arrays
 
         def compute() -> documents.Found:
-            return translation.found(scope, head, query, search.search(head, query, limit=limit + 1), limit)
+            hits = search.search(head, query, limit=limit + 1)
+            return then.dated(translation.found(scope, head, query, hits, limit))
 
         return await self.offload(compute)
 
@@ -316,17 +325,19 @@ class Service:
         return head, [translation.symbol(proofs.node(node)) for node in nodes.find(head, asked)]
 
     async def export(
-        self, kind: str, repository: str = "", *, progress: Progress = silent
+        self, kind: str, repository: str = "", *, as_of: str = "", progress: Progress = silent
     ) -> documents.Export:
         """All dependencies of a kind as rows."""
         wanted = edges.exported_kind(kind)
         scope = await self.choose(repository)
-        head = await self.arrays(scope)
+        then = await earlier.view(self, scope, as_of)
+        head = then.arrays
         progress("writing rows", 0, 0)
         return documents.Export(
             repository=scope.repository,
             run=head.head,
             commit=head.commit,
+            at=then.at,
             kind=wanted.value,
             columns=COLUMNS,
             rows=tuple(row.short for row in edges.rows(head, wanted)),
@@ -355,21 +366,23 @@ class Service:
             bytes=room(self.workspace.of(standing.scope)),
         )
 
-    async def prune(self, repository: str = "", *, progress: Progress = silent) -> documents.Pruned:
+    async def prune(
+        self, repository: str = "", *, dry_run: bool = False, progress: Progress = silent
+    ) -> documents.Pruned:
         """Remove what was retired long ago, and trees that were resolved for earlier questions."""
         scopes = [await self.choose(repository)] if repository else await self.repositories()
         facts = things = freed = 0
         for number, scope in enumerate(scopes):
             progress(f"pruning {scope.repository}", number, len(scopes))
-            pruned = await self.store.prune(scope, keep=self.settings.keep)
+            pruned = await self.store.prune(scope, keep=self.settings.keep, dry_run=dry_run)
             facts += sum(pruned.edges.values())
             things += sum(pruned.nodes.values())
             sides = self.workspace.sides(scope)
             freed += room(sides)
-            for file in sides.glob("*.arrays"):
+            for file in () if dry_run else sides.glob("*.arrays"):
                 file.unlink(missing_ok=True)
         names = ", ".join(scope.repository for scope in scopes)
-        return documents.Pruned(repository=names, removed=facts, nodes=things, bytes=freed)
+        return documents.Pruned(repository=names, dry_run=dry_run, removed=facts, nodes=things, bytes=freed)
 
 
 def _several(head: Incidence, asked: str, found: list[int]) -> AmbiguousError:

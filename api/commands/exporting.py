@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from api import documents
-from api.commands.running import Json, Repo, answer
+from api.commands.running import AsOf, Json, Repo, answer
 from api.console import Meter
 from api.rendering import printable
 
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 def export(
     kind: Annotated[str, typer.Argument(metavar="KIND", help="calls, imports, references, inherits, ...")],
     repo: Repo = "",
+    as_of: AsOf = "",
     json: Json = False,
 ) -> None:
     """Every hyperedge of a kind, as rows: file and first line of both ends, and the tier.
@@ -32,7 +33,7 @@ def export(
     """
 
     async def work(service: Service, meter: Meter) -> documents.Document:
-        return await service.export(kind, repo, progress=meter)
+        return await service.export(kind, repo, as_of=as_of, progress=meter)
 
     found = answer(work, json)
     assert isinstance(found, documents.Export)

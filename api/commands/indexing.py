@@ -70,11 +70,18 @@ def status(json: Json = False) -> None:
         print_status(answers(), found)
 
 
-def prune(repo: Repo = "", json: Json = False) -> None:
-    """Remove facts that were retired long ago (MAESTRO_KEEP runs), and files that nothing needs."""
+def prune(
+    repo: Repo = "",
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say what would be removed.")] = False,
+    json: Json = False,
+) -> None:
+    """Remove facts that were retired long ago (MAESTRO_KEEP runs), and files that nothing needs.
+
+    What was pruned cannot be asked about any more with `--as-of`.
+    """
 
     async def work(service: Service, meter: Meter) -> documents.Document:
-        return await service.prune(repo, progress=meter)
+        return await service.prune(repo, dry_run=dry_run, progress=meter)
 
     found = answer(work, json, "What was removed so far stays removed; nothing valid was touched.")
     assert isinstance(found, documents.Pruned)

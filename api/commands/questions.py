@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from api import documents, pictures
-from api.commands.running import Everything, Json, Repo, answer, failing
+from api.commands.running import AsOf, Everything, Json, Repo, answer, failing
 from api.console import Meter, answers
 from api.listing import print_found, print_paths
 from api.questions import DEPTH, DEPTH_LIMIT, Direction, Question, Subject, subject_of
@@ -46,6 +46,7 @@ def impact(
         Direction, typer.Option(help="`up`: what depends on it. `down`: what it depends on.")
     ] = Direction.UP,
     repo: Repo = "",
+    as_of: AsOf = "",
     everything: Everything = False,
     json: Json = False,
     dot: Annotated[bool, typer.Option("--dot", help="Draw it for Graphviz.")] = False,
@@ -62,10 +63,11 @@ def impact(
     - `git diff HEAD | maestro impact --diff -` : what is not committed yet
     - `maestro impact src/app.py:42` : the function on a line
     - `maestro impact Flask.route --direction down` : what a method stands on
+    - `maestro impact Flask.route --as-of 2026-01-31` : what it reached then
     - `maestro impact main..HEAD --mermaid` : a picture for a pull request
     """
     with failing(json):
-        question = _question(asked, diff, rev, repo, tier, depth, direction)
+        question = _question(asked, diff, rev, repo, tier, depth, direction, as_of)
         if json + dot + mermaid > 1:
             raise InputError("--json, --dot and --mermaid exclude each other.", "Choose one of them.")
 
@@ -83,15 +85,15 @@ def impact(
 
 
 def _question(
-    asked: str, diff: str, rev: str, repo: str, tier: Tier, depth: int, direction: Direction
+    asked: str, diff: str, rev: str, repo: str, tier: Tier, depth: int, direction: Direction, as_of: str
 ) -> Question:
     if diff and asked:
         raise InputError("A diff and a range or symbol were given.", "Ask about one of them.")
     if diff:
         data = _read_diff(diff)
-        return Question(Subject.DIFF, rev, data, repo, tier, depth, direction)
+        return Question(Subject.DIFF, rev, data, repo, tier, depth, direction, as_of)
     asked = os.fsencode(asked).decode("utf-8", "surrogateescape") or "HEAD"
-    return Question(subject_of(asked), asked, b"", repo, tier, depth, direction)
+    return Question(subject_of(asked), asked, b"", repo, tier, depth, direction, as_of)
 
 
 def read_question(asked: str, diff: str, rev: str, repo: str) -> Question:
@@ -127,6 +129,7 @@ def path(
     tier: TierOption = DEFAULT_TIER,
     depth: DepthOption = DEPTH,
     repo: Repo = "",
+    as_of: AsOf = "",
     json: Json = False,
 ) -> None:
     """How does one symbol come to depend on another? The shortest proof paths, with their lines.
@@ -138,7 +141,7 @@ def path(
     """
 
     async def work(service: Service, meter: Meter) -> documents.Document:
-        return await service.paths(source, target, repo, tier=tier, depth=depth, count=count)
+        return await service.paths(source, target, repo, tier=tier, depth=depth, count=count, as_of=as_of)
 
     found = answer(work, json)
     assert isinstance(found, documents.Paths)
@@ -152,6 +155,7 @@ def search(
     ],
     limit: Annotated[int, typer.Option(min=1, max=10_000, help="Results at most.")] = 20,
     repo: Repo = "",
+    as_of: AsOf = "",
     json: Json = False,
 ) -> None:
     """Which symbols, files and tests have this name?
@@ -164,7 +168,7 @@ def search(
     """
 
     async def work(service: Service, meter: Meter) -> documents.Document:
-        return await service.search(query, repo, limit=limit)
+        return await service.search(query, repo, limit=limit, as_of=as_of)
 
     found = answer(work, json)
     assert isinstance(found, documents.Found)

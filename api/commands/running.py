@@ -28,6 +28,12 @@ Json = Annotated[bool, typer.Option("--json", help="Print a document for program
 Repo = Annotated[
     str, typer.Option("--repo", metavar="NAME", help="Which repository; needed only where there are several.")
 ]
+AsOf = Annotated[
+    str,
+    typer.Option(
+        "--as-of", metavar="DATE|REV", help="As it was then: a date, a time, or a revision that was indexed."
+    ),
+]
 Everything = Annotated[bool, typer.Option("--all", help="Show everything, not a screenful.")]
 
 Work = Callable[["Service", Meter], Awaitable[documents.Document]]

@@ -8,7 +8,7 @@ import strawberry
 
 from api import documents
 from api.graphql.context import Request
-from api.graphql.nodes import Head, Node, Repository, Step
+from api.graphql.nodes import AsOf, Head, Node, Repository, Step
 from api.questions import DEPTH, Direction, Question, Subject
 from graph.errors import InputError
 from graph.schema import DEFAULT_TIER, Tier
@@ -85,7 +85,7 @@ class Impact:
         """An impact from its document."""
         here = found.repository
         return cls(
-            head=Head(run=found.run, commit=found.indexed),
+            head=Head(run=found.run, commit=found.indexed, at=found.at),
             repository=here,
             base_commit=found.base,
             head_commit=found.head,
@@ -143,10 +143,11 @@ async def resolve_impact(
     limit: Annotated[
         int, strawberry.argument(description="Items listed of each list; all are counted.")
     ] = LIMIT,
+    as_of: AsOf = "",
 ) -> Impact:
     """What a change, a symbol or a line reaches. Exactly one of range, diff, symbol and line is given."""
     subject, asked, data = _subject(revisions, diff, rev, symbol, line)
-    question = Question(subject, asked, data, repository, tier, depth, direction)
+    question = Question(subject, asked, data, repository, tier, depth, direction, as_of)
     if not 1 <= limit <= LIMIT_MOST:
         raise InputError(f"A limit of {limit} cannot be used.", f"Give one from 1 to {LIMIT_MOST}.")
     context = info.context

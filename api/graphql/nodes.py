@@ -24,10 +24,21 @@ Repository = Annotated[
 ]
 
 
+AsOf = Annotated[
+    str,
+    strawberry.argument(
+        description="As it was then: a date or time (ISO 8601), or a revision that was indexed; else today."
+    ),
+]
+
+
 @strawberry.type(description="The run of the index that an answer was computed at.")
 class Head:
     run: int = strawberry.field(description="Number of the run.")
     commit: str = strawberry.field(description="Commit that is indexed at that run.")
+    at: str = strawberry.field(
+        default="", description="When it became the head, where an earlier one was asked for; else empty."
+    )
 
 
 async def resolve_owners(root: strawberry.Parent[Any], info: Request) -> list[str]:
@@ -118,11 +129,13 @@ async def resolve_search(
     query: Annotated[str, strawberry.argument(description="A name, its beginning or a part of it.")],
     repository: Repository = "",
     limit: Annotated[int, strawberry.argument(description="Results at most, 1 to 1000.")] = 20,
+    as_of: AsOf = "",
 ) -> Search:
     """Nodes by name, best fit first."""
-    found = await info.context.service.search(query, repository, limit=max(1, min(limit, 1000)))
+    size = max(1, min(limit, 1000))
+    found = await info.context.service.search(query, repository, limit=size, as_of=as_of)
     return Search(
-        head=Head(run=found.run, commit=found.commit),
+        head=Head(run=found.run, commit=found.commit, at=found.at),
         more=found.more,
         nodes=[Node.of(each, found.repository) for each in found.results],
     )

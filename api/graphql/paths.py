@@ -8,7 +8,7 @@ import strawberry
 
 from api import documents
 from api.graphql.context import Request
-from api.graphql.nodes import Head, Node, Repository, Step
+from api.graphql.nodes import AsOf, Head, Node, Repository, Step
 from api.questions import DEPTH
 from graph.errors import InputError
 from graph.schema import DEFAULT_TIER, Tier
@@ -38,7 +38,7 @@ class Paths:
         """Paths from their document."""
         here = found.repository
         return cls(
-            head=Head(run=found.run, commit=found.commit),
+            head=Head(run=found.run, commit=found.commit, at=found.at),
             source=Node.of(found.source, here),
             target=Node.of(found.target, here),
             direction=found.direction,
@@ -58,12 +58,20 @@ async def resolve_path(
     count: Annotated[int, strawberry.argument(description="Paths at most, 1 to 100.")] = 3,
     tier: Annotated[Tier, strawberry.argument(description="Weakest tier that is followed.")] = DEFAULT_TIER,
     depth: Annotated[int, strawberry.argument(description="Steps at most, 1 to 100.")] = DEPTH,
+    as_of: AsOf = "",
 ) -> Paths:
     """The shortest proof paths from one symbol to another."""
     if not 1 <= count <= COUNT_LIMIT:
         raise InputError(f"{count} paths cannot be asked for.", f"Ask for 1 to {COUNT_LIMIT}.")
     context = info.context
     found = await context.service.paths(
-        start, end, repository, tier=tier, depth=depth, count=count, deadline=context.deadline
+        start,
+        end,
+        repository,
+        tier=tier,
+        depth=depth,
+        count=count,
+        as_of=as_of,
+        deadline=context.deadline,
     )
     return Paths.of(found)
