@@ -106,7 +106,8 @@ class Impact(Document, frozen=True, kw_only=True):
     run: Annotated[int, Meta(description="Run of the index (its head) that the answer was computed at.")] = 0
     indexed: Annotated[str, Meta(description="Commit that is indexed at that run.")] = ""
     at: Annotated[
-        str, Meta(description="When that run became the head, where an earlier one was asked for; else empty.")
+        str,
+        Meta(description="When that run became the head, where an earlier one was asked for; else empty."),
     ] = ""
     derived: Annotated[
         tuple[str, str],
@@ -160,7 +161,8 @@ class Paths(Document, frozen=True, kw_only=True):
     run: Annotated[int, Meta(description="Run of the index that this was computed at.")]
     commit: Annotated[str, Meta(description="Commit that is indexed at that run.")]
     at: Annotated[
-        str, Meta(description="When that run became the head, where an earlier one was asked for; else empty.")
+        str,
+        Meta(description="When that run became the head, where an earlier one was asked for; else empty."),
     ] = ""
     source: Annotated[Symbol, Meta(description="The one end.")]
     target: Annotated[Symbol, Meta(description="The other end.")]
@@ -183,7 +185,8 @@ class Found(Document, frozen=True, kw_only=True):
     run: Annotated[int, Meta(description="Run of the index that this was computed at.")]
     commit: Annotated[str, Meta(description="Commit that is indexed at that run.")]
     at: Annotated[
-        str, Meta(description="When that run became the head, where an earlier one was asked for; else empty.")
+        str,
+        Meta(description="When that run became the head, where an earlier one was asked for; else empty."),
     ] = ""
     query: Annotated[str, Meta(description="What was searched.")]
     more: Annotated[bool, Meta(description="Whether the limit left something out.")]
@@ -199,7 +202,8 @@ class Export(Document, frozen=True, kw_only=True):
     run: Annotated[int, Meta(description="Run of the index that this was computed at.")]
     commit: Annotated[str, Meta(description="Commit that is indexed at that run.")]
     at: Annotated[
-        str, Meta(description="When that run became the head, where an earlier one was asked for; else empty.")
+        str,
+        Meta(description="When that run became the head, where an earlier one was asked for; else empty."),
     ] = ""
     kind: Annotated[str, Meta(description="Kind of the hyperedges.")]
     columns: Annotated[tuple[str, ...], Meta(description="Names of the columns.")]
