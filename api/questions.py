@@ -32,6 +32,15 @@ class Subject(StrEnum):
     """A symbol, and where there is none of that name, a revision (a branch or tag)."""
 
 
+@unique
+class Mode(StrEnum):
+    """How many of the tests that a change can alter are taken, and in which order."""
+
+    SAFE = "safe"
+    MINIMAL = "minimal"
+    BUDGET = "budget"
+
+
 @dataclass(frozen=True, slots=True)
 class Question:
     """A question about a change or a symbol.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections import OrderedDict
 from collections.abc import Sequence
@@ -11,7 +12,7 @@ from typing import TYPE_CHECKING
 from api import documents
 from graph import judgement, recordings, runtime
 from graph.changes import Change
-from graph.errors import NotFoundError
+from graph.errors import InputError, NotFoundError
 from graph.facts import Scope
 from graph.indexing import IndexReport
 from graph.ingest.git import Mirror
@@ -45,6 +46,18 @@ def evidence(service: Service, scope: Scope) -> tests.Evidence | None:
     return found
 
 
+def check_mode(mode: str, budget: float, static: bool) -> None:
+    """Refuse what does not go together; InputError says what does."""
+    if not math.isfinite(budget) or budget < 0 or (budget > 0) != (mode == "budget"):
+        raise InputError(
+            "A budget needs its seconds, and only a budget does.", "Write --mode budget --seconds 60."
+        )
+    if static and mode != "safe":
+        raise InputError(
+            "Without a recording nothing tells what tests cover or cost.", "Leave the mode away."
+        )
+
+
 async def select(
     service: Service,
     question: Question,
@@ -67,6 +80,7 @@ async def select(
     NotFoundError
         The repository has no recording, and `static` was not asked for.
     """
+    check_mode(mode, budget, static)
     begun = time.monotonic()
     scope = await service.choose(question.repository)
     head = await service.arrays(scope)

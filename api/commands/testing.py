@@ -11,20 +11,12 @@ from api import documents
 from api.commands.questions import read_question
 from api.commands.running import Everything, Json, Repo, answer, failing
 from api.console import Meter, answers
+from api.questions import Mode
 from api.tests_listing import explain, list_tests, print_tests
 from graph.errors import InputError
 
 if TYPE_CHECKING:
     from api.service import Service
-
-
-@unique
-class Mode(StrEnum):
-    """How many of the tests that a change can alter are taken, and in which order."""
-
-    SAFE = "safe"
-    MINIMAL = "minimal"
-    BUDGET = "budget"
 
 
 @unique
@@ -79,16 +71,8 @@ def tests(
     """
     with failing(json):
         question = read_question(asked, diff, rev, repo)
-        if (seconds > 0) != (mode is Mode.BUDGET):
-            raise InputError(
-                "A budget needs its seconds, and only a budget does.", "Write --mode budget --seconds 60."
-            )
         if bool(test) + bool(form) + json > 1:
             raise InputError("--explain, --format and --json exclude each other.", "Choose one of them.")
-        if static and mode is not Mode.SAFE:
-            raise InputError(
-                "Without a recording nothing tells what tests cover or cost.", "Leave --mode away."
-            )
 
     async def work(service: Service, meter: Meter) -> documents.Document:
         from api import selection

@@ -12,6 +12,7 @@ from api.graphql.limits import Deadline, extensions
 from api.graphql.nodes import Nodes, Search, resolve_node, resolve_search
 from api.graphql.paths import Paths, resolve_path
 from api.graphql.repositories import IndexedRepository, resolve_repositories
+from api.graphql.tests import TestSelection, resolve_test_selection
 
 
 def _question(resolver: Callable[..., Any], description: str) -> Any:
@@ -23,6 +24,9 @@ class Query:
     """The root of every query."""
 
     impact: Impact = _question(resolve_impact, "What a change, a symbol or a line reaches, with proofs.")
+    test_selection: TestSelection = _question(
+        resolve_test_selection, "The tests that a change can alter, each with its reasons."
+    )
     node: Nodes = _question(resolve_node, "The nodes that a name, key or line means.")
     path: Paths = _question(resolve_path, "The shortest proofs between two symbols.")
     search: Search = _question(resolve_search, "Nodes whose name fits.")
