@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ast
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Optional
 
@@ -13,7 +13,7 @@ from maestro_selection.meaning import CLASS_LEVEL, FREE, GLOBAL, LOCAL, Part
 # Methods of the built-in containers that alter what they are called on, and names that registries commonly use.
 MUTATORS = frozenset(
     "append extend insert add update setdefault pop popitem remove discard clear sort reverse appendleft "
-    "extendleft popleft register subscribe connect write __setitem__ __delitem__ cache_clear".split()
+    "extendleft popleft register __setitem__ __delitem__ cache_clear".split()
 )
 ENUMERATING = frozenset(
     "vars dir locals globals getmembers getmembers_static deepcopy asdict astuple evolve __dict__ __slots__ "
@@ -33,6 +33,19 @@ SOURCE_READERS = frozenset("getsource getsourcelines getsourcefile findsource __
 CALLING, BY_NAME, BY_SET, LISTING, RUNNING, READING_DOC, READING_HINTS, READING_SOURCE = "cgwvedhs"
 ALTERING_OUTER = "o"
 
+# What makes a built-in value: its attributes are none of the repository's.
+DISPLAYS = (
+    ast.Constant,
+    ast.JoinedStr,
+    ast.List,
+    ast.Dict,
+    ast.Set,
+    ast.Tuple,
+    ast.ListComp,
+    ast.DictComp,
+    ast.SetComp,
+)
+
 _IDENTIFIER = re.compile(r"[^\W\d]\w*\Z")
 _MANGLED = re.compile(r"_[^\W_]\w*?(__\w+)\Z")
 
@@ -44,7 +57,8 @@ class Effects:
     Parameters
     ----------
     reads : tuple of str
-        Names and attributes loaded.
+        Names and attributes loaded: `name`, `root.attr.attr`, `self.attr` for one of a method's own object or class,
+        `function().attr` for one of what a call gives, `.attr` for one of anything else.
     hints : tuple of str
         Names and attributes in annotations that are evaluated.
     binds : tuple of str
@@ -215,8 +229,9 @@ class _Collector:
                 self.alters[target.id] = None
         elif isinstance(target, ast.Attribute):
             chain = self._chain(target)
-            self.reads[chain] = None
-            self.alters[chain] = None
+            if chain:
+                self.reads[chain] = None
+                self.alters[chain] = None
 
     def _visit(self, node: ast.AST) -> None:
         if isinstance(node, ast.Name):
@@ -281,11 +296,11 @@ class _Collector:
 
     def _attribute(self, node: ast.Attribute) -> None:
         chain = self._chain(node)
-        if isinstance(node.ctx, ast.Load):
+        if chain and isinstance(node.ctx, ast.Load):
             self.reads[chain] = None
             self._special(node.attr)
             self._special(chain)
-        else:
+        elif chain:
             self.stores[chain] = None
         self._visit(node.value)
 
@@ -303,15 +318,23 @@ class _Collector:
             self.traits.add(BY_NAME)
 
     def _chain(self, node: ast.expr) -> str:
-        """A name or attribute as reads are written; empty for what is neither."""
+        """A name or attribute as reads are written; empty for what is neither, or belongs to a built-in value."""
         parts: list[str] = []
         while isinstance(node, ast.Attribute):
             parts.append(node.attr)
             node = node.value
         parts.reverse()
-        if isinstance(node, ast.Name) and self.names.get(id(node), GLOBAL) in (GLOBAL, CLASS_LEVEL):
-            return ".".join([node.id, *parts])
-        return "." + parts[-1] if parts else ""
+        if isinstance(node, ast.Name):
+            if self.names.get(id(node), GLOBAL) in (GLOBAL, CLASS_LEVEL):
+                return ".".join([node.id, *parts])
+            if node.id in {"self", "cls"} and len(parts) == 1:
+                return f"self.{parts[0]}"
+        if not parts or isinstance(node, DISPLAYS):
+            return ""
+        function = self._chain(node.func) if isinstance(node, ast.Call) else ""
+        if function and not function.startswith((".", "self.")):
+            return f"{function}().{parts[-1]}"
+        return "." + parts[-1]
 
     def _call(self, node: ast.Call) -> None:
         self.traits.add(CALLING)
@@ -331,7 +354,7 @@ class _Collector:
         ):
             root = self._chain(arguments[0])
             name = arguments[1].value
-            chain = f"{root}.{name}" if root and not root.startswith(".") else f".{name}"
+            chain = f"{root}.{name}" if root and "(" not in root and "." not in root else f".{name}"
             if _IDENTIFIER.match(name):
                 (self.reads if reading else self.stores)[chain] = None
                 self._special(name)
@@ -364,7 +387,3 @@ class _Collector:
             if mangled:
                 self.strings[mangled.group(1)] = None
 
-
-def roots(chains: Iterable[str]) -> set[str]:
-    """The global names that chains start at."""
-    return {chain.split(".")[0] for chain in chains if not chain.startswith(".")}

@@ -17,6 +17,22 @@ Place = tuple[str, int]  # a file, and the index of a statement in its table
 STAR = "*"
 
 
+# Functions of these modules give values of the standard library, and so do these built-in ones.
+PLAIN_MODULES = frozenset(
+    "re json os sys datetime decimal fractions uuid math time hashlib hmac io pathlib string struct base64 binascii urllib "
+    "textwrap shutil platform locale subprocess tempfile secrets statistics calendar zlib gzip bz2 html".split()
+)
+GIVING_BUILTINS = frozenset(
+    "str bytes bytearray int float complex bool len repr ascii chr ord hash id abs round sum range dict list set tuple "
+    "frozenset open format hex oct bin enumerate divmod memoryview dir".split()
+)
+
+
+def attribute(chain: str) -> str:
+    """The last name of a chain."""
+    return chain.rstrip("()").rpartition(".")[2]
+
+
 def global_slot(path: str, name: str) -> str:
     """The slot of a file's global name."""
     return f"{path}::{name}"
@@ -148,8 +164,11 @@ class Program:
 
     def slots(self, path: str, chain: str) -> set[str]:
         """The slots that are read by a name or attribute chain in a file."""
-        if chain.startswith("."):
-            return {chain}
+        if chain.startswith((".", "self.")):
+            return {"." + attribute(chain)}
+        if "()" in chain:
+            called, _, rest_of = chain.partition("()")
+            return set() if self.gives_builtin(path, called) else {"." + attribute(rest_of)}
         root, *rest = chain.split(".")
         found = {global_slot(path, root)}
         if root not in self.bound[path]:
@@ -169,6 +188,19 @@ class Program:
                 found.update("." + one for one in rest[place:])
             modules = following
         return found
+
+    def gives_builtin(self, path: str, function: str) -> bool:
+        """Whether a call gives a value whose attributes are none of the repository's."""
+        root = function.split(".")[0]
+        places = self.bound[path].get(root)
+        if not places:
+            return function in GIVING_BUILTINS and path not in self.star_imports
+        for index in places:
+            imports = self.tables[path].statements[index].effects.imports
+            modules = {one[0].split(".")[0] for one in imports if one[3].lstrip("=") == root and not one[1]}
+            if not modules or not modules <= PLAIN_MODULES or any(self.modules.get(name) for name in modules):
+                return False
+        return True
 
     def _meaning(self, path: str, name: str, depth: int = 0) -> tuple[set[str], bool]:
         """The repository's modules that a global name can be, and whether it can be any other value of the repository's."""
@@ -197,6 +229,13 @@ class Program:
             value = True
         return modules, value
 
+    def is_module(self, path: str, name: str) -> bool:
+        """Whether a global name of a file can be nothing but a module."""
+        if name not in self.bound[path]:
+            return False
+        modules, value = self._meaning(path, name)
+        return bool(modules) and not value
+
     def readers(self, slot: str) -> list[Place]:
         """Statements, of any file, that read a slot; those that name it in a string are among them."""
         if self._readers is None:
@@ -209,15 +248,17 @@ class Program:
         path, _, name = slot.rpartition("::")
         name = name if path else slot[1:]
         if path:
-            # A module can be held in a variable.
+            # A module can be held in a variable, though not in the one that a method's own object is in.
             found += self._readers.get("." + name, ())
+        else:
+            found += self._readers.get("self." + name, ())
         found += self._readers.get("'" + name, ())
         return list(dict.fromkeys(found))
 
     def _read_by(self, path: str, effects: "object") -> set[str]:
         found: set[str] = set()
         for chain in effects.reads:  # type: ignore[attr-defined]
-            found |= self.slots(path, chain)
+            found |= {chain} if chain.startswith("self.") else self.slots(path, chain)
         for text in effects.strings:  # type: ignore[attr-defined]
             found.add("'" + text)
         for module, level, name, _ in effects.imports:  # type: ignore[attr-defined]
@@ -260,8 +301,8 @@ class Program:
                 effects = statement.effects
                 slots = {global_slot(path, name) for name in effects.binds}
                 for chain in (*effects.alters, *effects.stores):
-                    root = chain.rstrip("()").split(".")[0]
-                    if root and root in self.bound[path]:
+                    root = chain.split("(")[0].split(".")[0]
+                    if root and root != "self" and root in self.bound[path]:
                         slots |= self.slots(path, chain.rstrip("()"))
                 if slots:
                     found.append((index, slots))

@@ -6,17 +6,25 @@ kept: in a class attribute, in a global name, behind a cache. Then the next test
 
 from __future__ import annotations
 
+import io
+import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Optional
 
 from maestro_selection.effects import ALTERING_OUTER
-from maestro_selection.program import Program, global_slot
+from maestro_selection.program import Program, attribute, global_slot
 from maestro_selection.records import span
 from maestro_selection.tables import CLASS, FUNCTION, FileTable, Statement
 
 CREATING = frozenset(
-    {"__init__", "__new__", "__post_init__", "__init_subclass__", "__set_name__", "__attrs_post_init__"}
+    {"__init__", "__new__", "__post_init__", "__init_subclass__", "__set_name__", "__attrs_post_init__", "__prepare__"}
+)
+BUILTIN_METHODS = frozenset(
+    name
+    for kind in (str, bytes, dict, list, set, tuple, int, float, re.Pattern, re.Match, io.StringIO, io.BytesIO)
+    for name in dir(kind)
+    if not name.startswith("__")
 )
 CACHE_WORDS = ("cache", "memo", "once", "singleton", "lazy")
 
@@ -36,6 +44,8 @@ class Keeper:
         Lines of the statement that does.
     whole : bool
         Whether it keeps results of the function itself (a cache around it).
+    makers : frozenset of str
+        Names of the functions that can run to make the value.
     """
 
     slot: str
@@ -43,6 +53,7 @@ class Keeper:
     scope: int
     lines: int
     whole: bool = False
+    makers: frozenset[str] = frozenset()
 
 
 class Reaching:
@@ -50,7 +61,8 @@ class Reaching:
 
     def __init__(self, program: Program) -> None:
         self.program = program
-        self._reads: Optional[dict[str, set[str]]] = None
+        self._edges: Optional[dict[str, set[str]]] = None
+        self._defined: set[str] = set()
         self._reached: dict[frozenset[str], frozenset[str]] = {}
         self._of_function: dict[tuple[str, int], frozenset[str]] = {}
         self._keepers: Optional[list[Keeper]] = None
@@ -59,16 +71,18 @@ class Reaching:
     def from_statement(self, path: str, index: int) -> frozenset[str]:
         """Names of functions that an execution of a statement can come to."""
         statement = self.program.tables[path].statements[index]
-        return self._closure(frozenset(_names(statement)))
+        self._name_edges()
+        return self._closure(frozenset(self.called_by(statement)))
 
     def from_function(self, path: str, scope: int) -> frozenset[str]:
         """Names of functions that a call of a function can come to, its own among them."""
         key = (path, scope)
         if key not in self._of_function:
+            self._name_edges()
             table = self.program.tables[path]
             start = {table.scopes[scope].name.rpartition(".")[2]}
             for statement in _inside(table, scope):
-                start |= _names(statement)
+                start |= self.called_by(statement)
             self._of_function[key] = self._closure(frozenset(start))
         return self._of_function[key]
 
@@ -80,12 +94,12 @@ class Reaching:
             found = table.scopes[number]
             simple = found.name.rpartition(".")[2]
             if found.kind == FUNCTION:
-                if simple in names:
-                    return True
                 around = table.scopes[found.parent]
-                if simple in CREATING:
-                    if around.kind == CLASS and around.name.rpartition(".")[2] in names:
+                if simple in CREATING and around.kind == CLASS:
+                    if around.name.rpartition(".")[2] in names:
                         return True
+                elif simple in names:
+                    return True
                 elif simple.startswith("__") and simple.endswith("__"):
                     # An operator, a `with`, a loop: anything can come to it.
                     return True
@@ -94,39 +108,59 @@ class Reaching:
 
     def _closure(self, start: frozenset[str]) -> frozenset[str]:
         if start not in self._reached:
-            reads = self._name_reads()
+            edges = self._name_edges()
             found, stack = set(start), list(start)
             while stack:
-                for name in reads.get(stack.pop(), ()):
+                for name in edges.get(stack.pop(), ()):
                     if name not in found:
                         found.add(name)
                         stack.append(name)
             self._reached[start] = frozenset(found)
         return self._reached[start]
 
-    def _name_reads(self) -> dict[str, set[str]]:
-        """What code behind each simple name reads: functions, classes when created, values when made."""
-        if self._reads is None:
-            self._reads = {}
+    def _name_edges(self) -> dict[str, set[str]]:
+        """The functions that code behind each simple name can call."""
+        if self._edges is None:
+            self._edges = {}
             for table in self.program.tables.values():
-                self._enter(table)
-        return self._reads
+                for scope in table.scopes[1:]:
+                    self._defined.add(scope.name.rpartition(".")[2])
+            carried: dict[str, set[str]] = {}
+            for table in self.program.tables.values():
+                for statement in table.statements:
+                    self._enter(table, statement, carried)
+            # What is called without being defined holds a function: whatever was put there.
+            for name, names in carried.items():
+                if name not in self._defined:
+                    self._edges.setdefault(name, set()).update(names)
+        return self._edges
 
-    def _enter(self, table: FileTable) -> None:
-        assert self._reads is not None
-        for statement in table.statements:
-            names = _names(statement)
-            for target in _owners(table, statement):
-                self._reads.setdefault(target, set()).update(names)
-            scope = table.scopes[statement.scope]
-            if scope.kind != FUNCTION:
-                for name in statement.effects.binds:
-                    self._reads.setdefault(name, set()).update(names)
-            for chain in (*statement.effects.stores, *statement.effects.alters):
-                self._reads.setdefault(chain.rstrip("()").rpartition(".")[2], set()).update(names)
-            for _, _, taken, bound in statement.effects.imports:
-                if taken:
-                    self._reads.setdefault(bound.lstrip("="), set()).add(taken)
+    def _enter(self, table: FileTable, statement: Statement, carried: dict[str, set[str]]) -> None:
+        assert self._edges is not None
+        names = self.called_by(statement)
+        for target in _owners(table, statement):
+            self._edges.setdefault(target, set()).update(names)
+        effects = statement.effects
+        if statement.kind == "ClassDef":
+            # Creating a class, or an instance, comes to its bases, its metaclass and its decorators.
+            self._edges.setdefault(statement.name, set()).update(names)
+        elif table.scopes[statement.scope].kind != FUNCTION:
+            for name in effects.binds:
+                carried.setdefault(name, set()).update(names)
+        for chain in (*effects.stores, *effects.alters):
+            carried.setdefault(attribute(chain), set()).update(names)
+        for _, _, taken, bound in effects.imports:
+            if taken and bound.lstrip("=") != taken:
+                self._edges.setdefault(bound.lstrip("="), set()).add(taken)
+                self._defined.add(bound.lstrip("="))
+
+    def called_by(self, statement: Statement) -> set[str]:
+        """Simple names of what a statement calls, or reads that is a function or class: it could be called later."""
+        found = {attribute(chain) for chain in statement.effects.calls if not _is_builtin_method(chain)}
+        for name in _names(statement):
+            if name in self._defined or name.isupper() or name.startswith("_"):
+                found.add(name)
+        return found - CREATING
 
     # Kept values
 
@@ -143,8 +177,8 @@ class Reaching:
             self._kept_for[key] = [
                 keeper
                 for keeper in self.keepers()
-                if (keeper.path, keeper.scope) == key
-                or self.includes(self.from_function(keeper.path, keeper.scope), path, scope)
+                if ((keeper.path, keeper.scope) == key)
+                or self.includes(keeper.makers, path, scope)
             ]
         return self._kept_for[key]
 
@@ -163,28 +197,73 @@ class Reaching:
                     inside = span(scope.first, scope.last) & ~span(definition.first, definition.last)
                     simple = scope.name.rpartition(".")[2]
                     slot = "." + simple if "." in scope.name else global_slot(path, simple)
-                    yield Keeper(slot, path, number, inside, True)
+                    yield Keeper(slot, path, number, inside, True, self.from_function(path, number))
 
     def _kept_by_stores(self, path: str, scope: int, statements: list[Statement]) -> Iterator[Keeper]:
         for statement in statements:
-            effects = statement.effects
+            slots = set(self._slots_kept(path, scope, statement, statements))
+            if not slots:
+                continue
             lines = span(statement.first, statement.last)
-            for name in effects.binds:
-                yield Keeper(global_slot(path, name), path, scope, lines)
-            creating = self.program.tables[path].scopes[scope].name.rpartition(".")[2] in CREATING
-            on_class = "cls" in effects.locals or ".__class__" in effects.reads or "type" in effects.calls
-            for chain in (*effects.stores, *effects.alters):
-                chain = chain.rstrip("()")
-                if not chain.startswith("."):
-                    for slot in self.program.slots(path, chain):
-                        if slot != global_slot(path, chain.split(".")[0]) or chain in effects.alters:
-                            yield Keeper(slot, path, scope, lines)
-                # An object that is just being made outlives nothing yet; a class does.
-                elif (on_class and not creating) or (
-                    (on_class or not creating)
-                    and any(chain in other.effects.reads for other in statements if other is not statement)
-                ):
-                    yield Keeper(chain, path, scope, lines)
+            makers = self._makers(path, scope, statement, statements)
+            for slot in sorted(slots):
+                yield Keeper(slot, path, scope, lines, False, makers)
+
+    def _slots_kept(
+        self, path: str, scope: int, statement: Statement, statements: list[Statement]
+    ) -> Iterator[str]:
+        effects = statement.effects
+        for name in effects.binds:
+            yield global_slot(path, name)
+        creating = self.program.tables[path].scopes[scope].name.rpartition(".")[2] in CREATING
+        on_class = "cls" in effects.locals or ".__class__" in effects.reads or "type" in effects.calls
+        for chain in (*effects.stores, *effects.alters):
+            if not chain.startswith((".", "self.")):
+                root = chain.split("(")[0].split(".")[0]
+                for slot in self.program.slots(path, chain.rstrip("()")):
+                    if slot != global_slot(path, root):
+                        yield slot
+                    elif chain in effects.alters and not self.program.is_module(path, root):
+                        yield slot
+                continue
+            slot = "." + attribute(chain)
+            looked_at = any(
+                slot == "." + attribute(read)
+                for other in statements
+                if other is not statement
+                for read in other.effects.reads
+            )
+            # An object that is just being made outlives nothing yet; a class does.
+            if (on_class and not creating) or ((on_class or not creating) and looked_at):
+                yield slot
+
+    def _makers(
+        self, path: str, scope: int, statement: Statement, statements: list[Statement]
+    ) -> frozenset[str]:
+        """Functions that can run to make a value that is kept: those behind what flows into the statement."""
+        kept = {attribute(chain) for chain in (*statement.effects.stores, *statement.effects.alters)}
+        part = [statement]
+        wanted = _loaded(statement)
+        grown = True
+        while grown:
+            grown = False
+            for other in statements:
+                if other in part:
+                    continue
+                binds = {name[1:] for name in other.effects.locals if name.startswith("=")}
+                works_on = kept & {attribute(chain) for chain in other.effects.reads} or wanted & _loaded(other)
+                if binds & wanted or (works_on and other.effects.calls):
+                    part.append(other)
+                    wanted |= _loaded(other)
+                    grown = True
+        names: set[str] = set()
+        table = self.program.tables[path]
+        self._name_edges()
+        for one in part:
+            names |= self.called_by(one)
+            if "cls" in one.effects.locals and "?" in one.effects.calls:
+                names.add(table.scopes[table.scopes[scope].parent].name.rpartition(".")[2])
+        return self._closure(frozenset(names))
 
     def _caching_decorators(self) -> set[str]:
         """Functions of the repository that give back a function which alters what they hold."""
@@ -205,11 +284,23 @@ def _is_cache(chain: str, caching: set[str]) -> bool:
     return name in caching or any(word in name.lower() for word in CACHE_WORDS)
 
 
+def _is_builtin_method(chain: str) -> bool:
+    """Whether this is most likely a method of a built-in value: of something unknown, with such a method's name."""
+    if chain.startswith("."):
+        return chain[1:] in BUILTIN_METHODS
+    return "()." in chain and attribute(chain) in BUILTIN_METHODS
+
+
 def _names(statement: Statement) -> set[str]:
     """The simple names that a statement reads."""
-    found = {chain.rpartition(".")[2] for chain in statement.effects.reads}
+    found = {attribute(chain) for chain in statement.effects.reads if not _is_builtin_method(chain)}
     found.update(taken for _, _, taken, _ in statement.effects.imports if taken)
     return found
+
+
+def _loaded(statement: Statement) -> set[str]:
+    """Local names that a statement loads, but the object or class that a method works on."""
+    return {name for name in statement.effects.locals if not name.startswith("=")} - {"self", "cls"}
 
 
 def _owners(table: FileTable, statement: Statement) -> Iterable[str]:
@@ -219,9 +310,11 @@ def _owners(table: FileTable, statement: Statement) -> Iterable[str]:
         scope = table.scopes[number]
         simple = scope.name.rpartition(".")[2]
         if scope.kind == FUNCTION:
-            yield simple
             if simple in CREATING and table.scopes[scope.parent].kind == CLASS:
+                # Every class has its own, and is come to by its name or by that of a class made from it.
                 yield table.scopes[scope.parent].name.rpartition(".")[2]
+            else:
+                yield simple
         number = scope.parent
 
 

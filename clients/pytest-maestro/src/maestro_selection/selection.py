@@ -154,7 +154,7 @@ class _Run:
             self.globals.importing(importer, changed.path, _old_scope(change, changed), cause)
             return
         for chain in stored:
-            for slot in self.program.slots(changed.path, "." + chain.rpartition(".")[2]):
+            for slot in self.program.slots(changed.path, chain):
                 self.globals.slot(slot, cause)
 
     def _widen(self, mask: int, why: str, cause: Cause) -> None:

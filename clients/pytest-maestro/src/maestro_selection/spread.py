@@ -258,11 +258,12 @@ class Spread:
         statement = table.statements[index]
         self._bind(path, index, cause)
         for chain in statement.effects.stores:
-            for slot in self.program.slots(path, chain) - {global_slot(path, chain.split(".")[0])}:
+            for slot in self.program.slots(path, chain) - {global_slot(path, chain.split("(")[0].split(".")[0])}:
                 self.slot(slot, cause)
         for chain in statement.effects.alters:
-            for slot in self.program.slots(path, chain.rstrip("()")):
-                self.slot(slot, cause)
+            if not self.program.is_module(path, chain):
+                for slot in self.program.slots(path, chain.rstrip("()")):
+                    self.slot(slot, cause)
         if self._calls(path, index):
             for slot in self._altered_during(path):
                 self.slot(slot, cause)
