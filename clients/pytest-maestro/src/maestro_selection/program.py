@@ -10,6 +10,7 @@ from collections.abc import Iterator, Mapping
 from typing import Optional
 
 from maestro_selection.changes import Layout
+from maestro_selection.records import span
 from maestro_selection.tables import CLASS, MODULE, FileTable
 
 Place = tuple[str, int]  # a file, and the index of a statement in its table
@@ -25,6 +26,12 @@ PLAIN_MODULES = frozenset(
 GIVING_BUILTINS = frozenset(
     "str bytes bytearray int float complex bool len repr ascii chr ord hash id abs round sum range dict list set tuple "
     "frozenset open format hex oct bin enumerate divmod memoryview dir".split()
+)
+
+
+NEUTRAL_BASES = frozenset(
+    "object Exception BaseException ABC Generic Protocol Warning ValueError TypeError KeyError IndexError "
+    "AttributeError RuntimeError LookupError OSError NotImplementedError UserWarning DeprecationWarning".split()
 )
 
 
@@ -237,7 +244,7 @@ class Program:
         return bool(modules) and not value
 
     def readers(self, slot: str) -> list[Place]:
-        """Statements, of any file, that read a slot; those that name it in a string are among them."""
+        """Statements, of any file, that read a slot."""
         if self._readers is None:
             self._readers = {}
             for path, table in self.tables.items():
@@ -252,8 +259,36 @@ class Program:
             found += self._readers.get("." + name, ())
         else:
             found += self._readers.get("self." + name, ())
-        found += self._readers.get("'" + name, ())
         return list(dict.fromkeys(found))
+
+    def mentions(self, name: str) -> list[Place]:
+        """Statements that have a string which is this name."""
+        self.readers(".")
+        assert self._readers is not None
+        return self._readers.get("'" + name, [])
+
+    def inside(self, path: str, scope: int) -> int:
+        """The lines of a function's body."""
+        table = self.tables[path]
+        around = table.scopes[scope]
+        own = table.statements[around.statement]
+        return span(around.first, around.last) & ~span(own.first, own.last)
+
+    def is_foreign(self, path: str, bases: tuple[str, ...], seen: Optional[set[str]] = None) -> bool:
+        """Whether a class comes from one outside of the repository, which may read members by their names."""
+        seen = seen if seen is not None else set()
+        for base in bases:
+            name = attribute(base)
+            if name in NEUTRAL_BASES or name in seen:
+                continue
+            seen.add(name)
+            known = self.classes(name)
+            if not known:
+                return True
+            for file, number in known:
+                if self.is_foreign(file, self.tables[file].scopes[number].bases, seen):
+                    return True
+        return False
 
     def _read_by(self, path: str, effects: "object") -> set[str]:
         found: set[str] = set()

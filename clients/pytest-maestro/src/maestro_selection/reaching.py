@@ -118,6 +118,11 @@ class Reaching:
             self._reached[start] = frozenset(found)
         return self._reached[start]
 
+    def defined(self) -> set[str]:
+        """Simple names of all functions and classes."""
+        self._name_edges()
+        return self._defined
+
     def _name_edges(self) -> dict[str, set[str]]:
         """The functions that code behind each simple name can call."""
         if self._edges is None:
@@ -193,7 +198,9 @@ class Reaching:
                     continue
                 yield from self._kept_by_stores(path, number, by_scope.get(number, []))
                 definition = table.statements[scope.statement]
-                if any(_is_cache(chain, caching) for chain in definition.effects.reads):
+                if "<locals>" not in scope.name and any(
+                    _is_cache(chain, caching) for chain in definition.effects.reads
+                ):
                     inside = span(scope.first, scope.last) & ~span(definition.first, definition.last)
                     simple = scope.name.rpartition(".")[2]
                     slot = "." + simple if "." in scope.name else global_slot(path, simple)
@@ -227,15 +234,34 @@ class Reaching:
                         yield slot
                 continue
             slot = "." + attribute(chain)
-            looked_at = any(
-                slot == "." + attribute(read)
-                for other in statements
-                if other is not statement
-                for read in other.effects.reads
-            )
+            looked_at = self._looks_before(path, statement, slot)
             # An object that is just being made outlives nothing yet; a class does.
             if (on_class and not creating) or ((on_class or not creating) and looked_at):
                 yield slot
+
+    def _looks_before(self, path: str, statement: Statement, slot: str) -> bool:
+        """Whether a statement runs only after its function has looked whether the value is there already."""
+        table = self.program.tables[path]
+        layout = self.program.layout(path)
+        around, inner = statement.parent, table.statements.index(statement)
+        while True:
+            block = table.statements[inner].block
+            for sibling in layout.blocks[statement.scope, around][block]:
+                if sibling == inner:
+                    break
+                if _reads(table.statements[sibling], slot) and table.statements[sibling].kind == "If":
+                    if any(table.statements[one].kind in {"Return", "Raise"} for one in layout.below(sibling)):
+                        return True
+            if around < 0:
+                return False
+            header = table.statements[around]
+            if header.kind == "ExceptHandler":
+                # What is tried before is looked at too.
+                if any(_reads(table.statements[one], slot) for one in layout.below(header.parent)):
+                    return True
+            elif _reads(header, slot):
+                return True
+            around, inner = header.parent, around
 
     def _makers(
         self, path: str, scope: int, statement: Statement, statements: list[Statement]
@@ -282,6 +308,10 @@ class Reaching:
 def _is_cache(chain: str, caching: set[str]) -> bool:
     name = chain.rpartition(".")[2]
     return name in caching or any(word in name.lower() for word in CACHE_WORDS)
+
+
+def _reads(statement: Statement, slot: str) -> bool:
+    return any(attribute(chain) == slot[1:] for chain in statement.effects.reads)
 
 
 def _is_builtin_method(chain: str) -> bool:

@@ -23,7 +23,7 @@ from maestro_selection.evidence import Evidence, own_span
 from maestro_selection.program import Program, global_slot
 from maestro_selection.reaching import Reaching
 from maestro_selection.records import Recording, span
-from maestro_selection.spread import FRAMEWORK_NAMES, Cause, Reach, Spread, shown
+from maestro_selection.spread import Cause, Holders, Reach, Spread, shown
 from maestro_selection.tables import CLASS, MODULE
 
 SAFE, MINIMAL, BUDGET = "safe", "minimal", "budget"
@@ -81,10 +81,11 @@ class Selector:
         self.evidence = Evidence(recording)
         self.program = Program(self.evidence.tables)
         self.reaching = Reaching(self.program)
+        self.holders = Holders()
 
     def select(self, changes: Iterable[FileChange]) -> Selection:
         """Every test that the changes can alter."""
-        run = _Run(self.evidence, self.program, self.reaching, list(changes))
+        run = _Run(self.evidence, self.program, self.reaching, self.holders, list(changes))
         run.judge()
         return run.selection()
 
@@ -102,7 +103,7 @@ def select(
 
 class _Run:
     def __init__(
-        self, evidence: Evidence, program: Program, reaching: Reaching, changes: list[FileChange]
+        self, evidence: Evidence, program: Program, reaching: Reaching, holders: Holders, changes: list[FileChange]
     ) -> None:
         self.reaching = reaching
         self.evidence = evidence
@@ -111,8 +112,7 @@ class _Run:
         self.groups: list[tuple[int, Cause]] = []
         self.widened: list[str] = []
         self.notes: list[str] = []
-        self.globals = Spread(program, evidence, reaching)
-        self._reached: dict[str, Reach] = {}
+        self.globals = Spread(program, evidence, reaching, holders)
         self.new_tables = {change.path: change.new for change in changes if change.new is not None}
 
     def judge(self) -> None:
@@ -297,85 +297,18 @@ class _Run:
     def _member(self, change: FileChange, changed: Changed, cause: Cause) -> None:
         table, index = (change.old, changed.old) if changed.old >= 0 else (change.new, changed.new)
         assert table is not None
-        statement = table.statements[index]
-        scope = table.scopes[statement.scope]
-        for name in self._binds(change, changed) or {""}:
-            by_class = self._class(changed.path, scope.name, cause)
-            if not name or self._needs_class(change, scope.name, name):
-                self._take(by_class)
-                continue
-            by_name = Spread(self.program, self.evidence, self.reaching)
-            by_name.slot("." + name, cause)
-            reach = by_name.run()
-            mask = reach.mask | self._executing_methods(name)
-            for tests, why in reach.groups:
-                self._add(tests & by_class.mask, why)
-            self._add(mask & by_class.mask & ~reach.mask, Cause(f"a method {name} was executed", cause))
-            for module, why in reach.modules.items():
-                self.globals.reach.modules.setdefault(module, why)
+        scope = table.scopes[table.statements[index].scope]
+        known = self.program.tables.get(changed.path)
+        number = next(
+            (n for n, one in enumerate(known.scopes) if one.kind == CLASS and one.name == scope.name), 0
+        ) if known is not None else 0
+        if not number:
+            return
+        if changed.old >= 0:
+            self.globals.flow((changed.path, changed.old), cause)
+        for name in self._binds(change, changed):
+            self.globals.member(changed.path, number, name, cause)
         self._called(change, changed, cause)
-
-    def _executing_methods(self, name: str) -> int:
-        mask = 0
-        for path, number in self.program.functions(name):
-            scope = self.program.tables[path].scopes[number]
-            own = self.program.tables[path].statements[scope.statement]
-            lines = span(scope.first, scope.last) & ~span(own.first, own.last)
-            mask |= self.evidence.executing(path, lines)
-        return mask
-
-    def _class(self, path: str, name: str, cause: Cause) -> Reach:
-        """Tests that can come to hold a class or an instance of it."""
-        key = f"{path}::{name}"
-        if key not in self._reached:
-            spread = Spread(self.program, self.evidence, self.reaching)
-            outer = name.split(".")
-            spread.slot(global_slot(path, outer[0]) if len(outer) == 1 else "." + outer[-1], cause)
-            table = self.program.tables.get(path)
-            if table is not None:
-                for scope in table.scopes:
-                    if scope.kind == CLASS and scope.name == name:
-                        spread.flow((path, scope.statement), cause)
-            self._reached[key] = spread.run()
-        return self._reached[key]
-
-    def _needs_class(self, change: FileChange, scope: str, name: str) -> bool:
-        """Whether who reads a member cannot be told by its name."""
-        if (
-            (name.startswith("__") and name.endswith("__"))
-            or name in FRAMEWORK_NAMES
-            or name in PROTOCOL_NAMES
-        ):
-            return True
-        for table in (change.old, change.new):
-            for one in table.scopes if table is not None else ():
-                if one.kind == CLASS and one.name == scope and self._foreign(change.path, one.bases, set()):
-                    return True
-        old = self.program.tables.get(change.path)
-        if old is not None:
-            for one in old.scopes:
-                if (
-                    one.kind == CLASS
-                    and one.name == scope
-                    and self.globals.is_special(change.path, one.statement)
-                ):
-                    return True
-        return False
-
-    def _foreign(self, path: str, bases: tuple[str, ...], seen: set[str]) -> bool:
-        """Whether a class comes from one outside of the repository, which may read members by their names."""
-        for base in bases:
-            name = base.rpartition(".")[2]
-            if name in NEUTRAL_BASES or name in seen:
-                continue
-            seen.add(name)
-            known = self.program.classes(name)
-            if not known:
-                return True
-            for file, number in known:
-                if self._foreign(file, self.program.tables[file].scopes[number].bases, seen):
-                    return True
-        return False
 
     # The rest
 
@@ -410,20 +343,6 @@ class _Run:
         skipped = [self.evidence.nodes[n] for n in self.evidence.members(self.evidence.all & ~mask)]
         return Selection(tuple(chosen), tuple(skipped), tuple(dict.fromkeys(self.widened)), tuple(self.notes))
 
-
-NEUTRAL_BASES = frozenset(
-    "object Exception BaseException ABC Generic Protocol Warning ValueError TypeError KeyError IndexError "
-    "AttributeError RuntimeError LookupError OSError NotImplementedError UserWarning DeprecationWarning".split()
-)
-
-PROTOCOL_NAMES = frozenset(
-    name
-    for kind in (str, bytes, int, float, dict, list, set, tuple, BaseException, memoryview)
-    for name in dir(kind)
-) | frozenset(
-    "read readline readlines write writelines close closed fileno flush isatty seek tell truncate readable writable "
-    "seekable buffer encoding errors newlines name mode send throw acquire release emit handle".split()
-)
 
 _PURE = frozenset(
     "getattr hasattr isinstance issubclass len bool int str float list dict set tuple frozenset type repr min max sum "

@@ -7,15 +7,16 @@ run at import, and ends at the tests that executed a reader.
 
 from __future__ import annotations
 
+import builtins
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Optional
 
 from maestro_selection.changes import DEFINITIONS
-from maestro_selection.effects import CALLING
+from maestro_selection.effects import BY_NAME, CALLING
 from maestro_selection.evidence import Evidence, own_span
-from maestro_selection.program import Place, Program, global_slot
-from maestro_selection.reaching import Keeper, Reaching
+from maestro_selection.program import Place, Program, attribute, global_slot
+from maestro_selection.reaching import BUILTIN_METHODS, Keeper, Reaching
 from maestro_selection.tables import CLASS, FUNCTION, MODULE
 
 # Names that pytest and unittest look up themselves in a module or class.
@@ -62,22 +63,24 @@ class Reach:
 class Spread:
     """One difference on its way."""
 
-    def __init__(self, program: Program, evidence: Evidence, reaching: Reaching) -> None:
+    def __init__(self, program: Program, evidence: Evidence, reaching: Reaching, holders: Holders) -> None:
         self.program = program
         self.evidence = evidence
         self.reaching = reaching
+        self.holders = holders
         self.reach = Reach()
-        self._slots: set[str] = set()
+        self._slots: dict[str, int] = {}
         self._kept: set[str] = set()
         self._flowed: set[Place] = set()
         self._coarse: set[tuple[str, str, int]] = set()
-        self._waiting: list[tuple[str, Cause]] = []
+        self._waiting: list[tuple[str, Cause, int]] = []
 
-    def slot(self, slot: str, cause: Cause) -> None:
-        """A slot's value can differ."""
-        if slot not in self._slots:
-            self._slots.add(slot)
-            self._waiting.append((slot, cause))
+    def slot(self, slot: str, cause: Cause, within: int = -1) -> None:
+        """A slot's value can differ, for the tests of a set."""
+        known = self._slots.get(slot, 0)
+        if known | within != known:
+            self._slots[slot] = known | within
+            self._waiting.append((slot, cause, within))
 
     def run(self) -> Reach:
         """Follows everything to its end."""
@@ -85,7 +88,7 @@ class Spread:
             self._follow(*self._waiting.pop())
         return self.reach
 
-    def _follow(self, slot: str, cause: Cause) -> None:
+    def _follow(self, slot: str, cause: Cause, within: int) -> None:
         path, _, name = slot.rpartition("::")
         if path:
             self._implicit(path, name, cause)
@@ -97,7 +100,41 @@ class Spread:
             if statement.effects.imports and table.at_import(statement.scope):
                 self._taken(place, slot, why)
             else:
-                self.statement(place, why)
+                self.statement(place, why, within)
+        for place in self.program.mentions(name if path else slot[1:]):
+            why = Cause(f"{shown(slot)} is named in a string at {self.where(place)}", cause)
+            self._mentioned(place, why, within)
+
+    def _mentioned(self, place: Place, cause: Cause, within: int) -> None:
+        """A string has the name of what differs: whoever looks attributes up by computed names can come to it."""
+        path, index = place
+        table = self.program.tables[path]
+        statement = table.statements[index]
+        by_name = self.evidence.looking_up(self.program)
+        if not table.at_import(statement.scope):
+            hands_over = self._hands_strings_over(path, index)
+            self._tests(self._executing(place) & within & (-1 if hands_over else by_name), cause)
+            if BY_NAME in statement.effects.traits:
+                self.statement(place, cause, within)
+            return
+        for name in statement.effects.binds:
+            in_module = table.scopes[statement.scope].kind == MODULE
+            carrier = global_slot(path, name) if in_module else "." + name
+            for reader in self.program.readers(carrier):
+                other, number = reader
+                if not self.program.tables[other].at_import(self.program.tables[other].statements[number].scope):
+                    self._tests(self._executing(reader) & within & by_name, cause)
+
+    def _hands_strings_over(self, path: str, index: int) -> bool:
+        """Whether a statement calls something that is not of the repository: it may look up what it is given."""
+        for chain in self.program.tables[path].statements[index].effects.calls:
+            if attribute(chain) not in self.reaching.defined() and attribute(chain) not in QUIET_CALLS:
+                return True
+        return False
+
+    def _executing(self, place: Place) -> int:
+        path, index = place
+        return self.evidence.executing(path, self.program.layout(path).executed(index))
 
     def _taken(self, place: Place, slot: str, cause: Cause) -> None:
         """An import takes a name that differs: only what it binds for that one."""
@@ -139,7 +176,7 @@ class Spread:
         scope = table.scopes[statement.scope].name
         return f"{path}:{statement.first}" + (f" ({scope})" if scope else "")
 
-    def statement(self, place: Place, cause: Cause) -> None:
+    def statement(self, place: Place, cause: Cause, within: int = -1) -> None:
         """A statement's execution can differ, wherever it is executed."""
         path, index = place
         table = self.program.tables[path]
@@ -147,24 +184,23 @@ class Spread:
             self.flow(place, cause)
         else:
             scope = table.statements[index].scope
-            self.executed(path, scope, self.program.layout(path).executed(index), cause)
+            self.executed(path, scope, self.program.layout(path).executed(index), cause, within)
 
-    def executed(self, path: str, scope: int, lines: int, cause: Cause) -> None:
+    def executed(self, path: str, scope: int, lines: int, cause: Cause, within: int = -1) -> None:
         """Whoever executed one of these lines of a function can differ from there on."""
         evidence = self.evidence
-        mask = evidence.executing(path, lines)
+        mask = evidence.executing(path, lines) & within
         self._tests(mask, cause)
         self.kept(path, scope, mask, cause)
         for importer in evidence.importing(path, lines):
-            self.importing(
-                importer, path, scope, Cause(f"it is executed while {importer} is imported", cause)
-            )
+            self.importing(importer, path, scope, Cause(f"it is executed while {importer} is imported", cause))
         recording = evidence.recording
         for file, trace in recording.collections.items():
             if trace.lines.get(path, 0) & lines:
-                self._tests(evidence.in_file(file), Cause(f"it is executed while {file} is collected", cause))
+                mask = evidence.in_file(file) & within
+                self._tests(mask, Cause(f"it is executed while {file} is collected", cause))
         if recording.session.lines.get(path, 0) & lines:
-            self._tests(evidence.all, Cause("it is executed outside of all tests", cause))
+            self._tests(evidence.all & within, Cause("it is executed outside of all tests", cause))
 
     def kept(self, path: str, scope: int, mask: int, cause: Cause) -> None:
         """What differs in a function can be kept, by code on whose behalf it runs, and be read by other tests."""
@@ -265,7 +301,7 @@ class Spread:
                 for slot in self.program.slots(path, chain.rstrip("()")):
                     self.slot(slot, cause)
         if self._calls(path, index):
-            for slot in self._altered_during(path):
+            for slot in self._altered_during(path, index):
                 self.slot(slot, cause)
         if statement.kind not in DEFINITIONS:
             for inner in self.program.layout(path).below(index):
@@ -284,10 +320,28 @@ class Spread:
                 if name == "__all__":
                     self.stars(path, cause)
             elif scope.kind == CLASS:
-                if not is_dunder(name):
-                    self.slot("." + name, cause)
-                if is_dunder(name) or name in FRAMEWORK_NAMES or self.is_special(path, scope.statement):
-                    self.flow((path, scope.statement), Cause(f"class {scope.name} is made of it", cause))
+                self.member(path, statement.scope, name, cause)
+
+    def member(self, path: str, scope: int, name: str, cause: Cause) -> None:
+        """A member of a class can differ: for those who read one of its name, and can hold the class or an instance."""
+        table = self.program.tables[path]
+        if self._needs_class(path, scope, name):
+            why = Cause(f"class {table.scopes[scope].name} is made of it", cause)
+            self.flow((path, table.scopes[scope].statement), why)
+        else:
+            within = self.holders.of(self, path, scope)
+            self.slot("." + name, cause, within)
+            mask = 0
+            for file, number in self.program.functions(name):
+                mask |= self.evidence.executing(file, self.program.inside(file, number))
+            self._tests(mask & within, Cause(f"a method {name} was executed", cause))
+
+    def _needs_class(self, path: str, scope: int, name: str) -> bool:
+        """Whether who reads a member cannot be told by its name."""
+        if is_dunder(name) or name in FRAMEWORK_NAMES or name in PROTOCOL_NAMES:
+            return True
+        found = self.program.tables[path].scopes[scope]
+        return self.is_special(path, found.statement) or self.program.is_foreign(path, found.bases)
 
     def _defined(self, path: str, number: int, cause: Cause) -> None:
         """Tests and fixtures by the definition that they are."""
@@ -309,20 +363,51 @@ class Spread:
             for name in self.program.bound[path]:
                 self.slot(global_slot(other, name), cause)
 
-    def _altered_during(self, path: str) -> set[str]:
-        """Global values that functions executed by the import of a file alter or bind."""
+    def _altered_during(self, path: str, index: int) -> set[str]:
+        """Global values that functions alter or bind which a statement can come to, when its file is imported."""
         trace = self.evidence.recording.imports.get(path)
         found: set[str] = set()
         if trace is None:
             return found
+        names = self.reaching.from_statement(path, index)
         for other, bits in trace.lines.items():
-            if other not in self.program.tables:
-                continue
-            for index, slots in self.program.altering(other):
-                if own_span(self.program.tables[other], index) & bits:
-                    found |= slots
+            for number, slots in self.program.altering(other) if other in self.program.tables else ():
+                table = self.program.tables[other]
+                if own_span(table, number) & bits and not slots <= self._slots.keys():
+                    if self.reaching.includes(names, other, table.statements[number].scope):
+                        found |= slots
         return found
 
+
+class Holders:
+    """Which tests can come to hold a class or an instance of it; worked out once a class."""
+
+    def __init__(self) -> None:
+        self._known: dict[tuple[str, int], int] = {}
+
+    def of(self, spread: Spread, path: str, scope: int) -> int:
+        """The tests that can hold the class of this scope."""
+        key = (path, scope)
+        if key not in self._known:
+            # While it is being worked out, and is asked for in a circle, it is anyone.
+            self._known[key] = -1
+            own = Spread(spread.program, spread.evidence, spread.reaching, self)
+            table = spread.program.tables[path]
+            own.flow((path, table.scopes[scope].statement), Cause("held"))
+            self._known[key] = own.run().mask
+        return self._known[key]
+
+
+QUIET_CALLS = frozenset(dir(builtins)) | BUILTIN_METHODS
+
+PROTOCOL_NAMES = frozenset(
+    name
+    for kind in (str, bytes, int, float, dict, list, set, tuple, BaseException, memoryview)
+    for name in dir(kind)
+) | frozenset(
+    "read readline readlines write writelines close closed fileno flush isatty seek tell truncate readable writable "
+    "seekable buffer encoding errors newlines name mode send throw acquire release emit handle".split()
+)
 
 PLAIN_BASES = frozenset(
     "object Exception BaseException ABC Generic Protocol dict list set tuple frozenset str int float bytes type "
