@@ -229,6 +229,7 @@ class TakenRecording(Struct, frozen=True, kw_only=True):
 
     name: Annotated[str, Meta(description="The file, as it was named.")]
     digest: Annotated[str, Meta(description="SHA-256 of its bytes.")]
+    format: Annotated[str, Meta(description="recording, lcov, cobertura, jacoco, go-cover or junit.")]
     commit: Annotated[str, Meta(description="Commit that it was recorded at; empty outside git.")]
     dirty: Annotated[bool, Meta(description="Whether files differed from that commit.")]
     tests: Annotated[int, Meta(description="Tests that it tells of.")]
@@ -326,6 +327,18 @@ class Tests(Document, frozen=True, kw_only=True):
     seconds: Annotated[float, Meta(description="How long it took.")] = 0.0
 
 
+class HeldRecording(Struct, frozen=True, kw_only=True):
+    """A recording or report of a test run that a repository has."""
+
+    digest: Annotated[str, Meta(description="SHA-256 of its bytes.")]
+    format: Annotated[str, Meta(description="recording, lcov, cobertura, jacoco, go-cover or junit.")]
+    commit: Annotated[str, Meta(description="Commit that it was recorded at; empty outside git.")]
+    dirty: Annotated[bool, Meta(description="Whether files differed from that commit.")]
+    tests: Annotated[int, Meta(description="Tests that it tells of.")]
+    distance: Annotated[str, Meta(description="How far its commit is from the one that is indexed.")]
+    bytes: Annotated[int, Meta(description="Its size.")]
+
+
 class Repository(Struct, frozen=True, kw_only=True):
     """A repository in the store."""
 
@@ -337,6 +350,9 @@ class Repository(Struct, frozen=True, kw_only=True):
     edges: Annotated[int, Meta(description="Hyperedges at that run.")] = 0
     origin: Annotated[str, Meta(description="The clone it was last indexed from.")] = ""
     bytes: Annotated[int, Meta(description="What its mirror, arrays and caches take on disk.")] = 0
+    recordings: Annotated[
+        tuple[HeldRecording, ...], Meta(description="Recordings of test runs, newest first.")
+    ] = ()
 
 
 class Status(Document, frozen=True, kw_only=True):

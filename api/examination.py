@@ -15,7 +15,7 @@ from api.documents import Check, Health
 from api.listing import size
 from api.service import Service
 from api.settings import Settings
-from graph import indexing
+from graph import indexing, recordings
 from graph.errors import CorruptError, EngineError, MaestroError, NotFoundError
 from graph.incidence import Incidence
 from graph.ingest.git import Mirror
@@ -104,7 +104,24 @@ async def _repository(service: Service, standing: Standing, repair: bool) -> lis
         Mirror.open(service.workspace.mirror(scope))
     except MaestroError as error:
         checks.append(wrong(name, f"mirror: {error.message}", "maestro index makes it again."))
+    checks += _recordings(service, standing)
     return checks
+
+
+def _recordings(service: Service, standing: Standing) -> Iterator[Check]:
+    """Whether recordings of test runs are whole; selections stand on them."""
+    name = standing.scope.repository
+    try:
+        notes = recordings.kept(service.workspace, standing.scope)
+        for note in notes:
+            recordings.content(service.workspace, standing.scope, note)
+        recordings.load(service.workspace, standing.scope)
+    except MaestroError as error:
+        yield wrong(name, error.message, error.hint)
+        return
+    if notes:
+        tests = max(note.tests for note in notes)
+        yield well(name, f"{len(notes)} recordings of test runs, of up to {tests:,} tests, are whole")
 
 
 async def _unfinished(service: Service, standing: Standing, repair: bool) -> Check:
@@ -125,7 +142,7 @@ async def _counted(service: Service, standing: Standing) -> Check:
     counts = await service.store.counts(standing.scope)
     stored = {kind: count for kind, count in counts.valid.items() if count}
     held: Counter[EdgeKind] = Counter()
-    for family in ("code", "history"):
+    for family in ("code", "history", "runtime"):
         arrays = _open(service, standing, family)
         if isinstance(arrays, str):  # reported by `_arrays`
             stored = {kind: count for kind, count in stored.items() if _file_of(kind) != family}
@@ -144,7 +161,8 @@ async def _counted(service: Service, standing: Standing) -> Check:
 
 
 def _file_of(kind: EdgeKind) -> str:
-    return "history" if EDGES[kind].family == "history" else "code"
+    family = EDGES[kind].family
+    return family if family in ("history", "runtime") else "code"
 
 
 def _open(service: Service, standing: Standing, family: str) -> Incidence | str:

@@ -7,7 +7,7 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
-from api.documents import Found, Health, Indexed, Paths, ProofPath, Pruned, Status, Step
+from api.documents import Found, Health, Indexed, Paths, ProofPath, Pruned, Status, Step, TakenIn
 from api.rendering import place, plural, printable, title
 
 DIAGNOSES = 5
@@ -50,7 +50,24 @@ def print_indexed(console: Console, report: Indexed) -> None:
         more = len(report.diagnoses) - DIAGNOSES
         lines.append(Text(f"and {more:,} more such files (maestro index --full --json)", style="quiet"))
     lines += [Text(printable(each), style="note") for each in report.notes]
+    if report.recordings is not None:
+        lines += _taken(report.recordings)
     console.print(Padding(Group(*lines), (0, 0, 0, 2)))
+
+
+def _taken(taken: TakenIn) -> list[Text]:
+    """Recordings of test runs that were taken in."""
+    lines = [
+        Text(
+            f"{printable(each.name)}: {each.format} of {plural(each.tests, 'test')}, {each.distance}"
+            + (", with edits" if each.dirty else ""),
+            style="good",
+        )
+        for each in taken.recordings
+    ]
+    facts = f"{plural(taken.edges, 'runtime fact')} about {plural(taken.tests, 'test')}"
+    lines.append(Text(f"{facts} · {taken.created:,} new, {taken.retired:,} retired", style="quiet"))
+    return lines + [Text(printable(note), style="note") for note in taken.notes]
 
 
 def _print_time(console: Console, found: Paths | Found) -> None:
@@ -138,6 +155,12 @@ def print_status(console: Console, status: Status) -> None:
                 size(each.bytes),
             )
         console.print(table)
+        for each in status.repositories:
+            for held in each.recordings[:3]:
+                told = f"{held.format} of {plural(held.tests, 'test')}, {held.distance}, {size(held.bytes)}"
+                console.print(Text(f"{printable(each.name)}: {told}", style="quiet"))
+            if len(each.recordings) > 3:
+                console.print(Text(f"and {len(each.recordings) - 3} more recordings", style="quiet"))
     else:
         console.print(Text.assemble("Nothing is indexed yet. Begin with ", ("maestro index .", "command")))
     console.print()

@@ -30,7 +30,8 @@ _ready: OrderedDict[tuple[Path, Scope, str], tests.Evidence] = OrderedDict()
 
 def evidence(service: Service, scope: Scope) -> tests.Evidence | None:
     """The recordings of a repository made ready; None where it has none."""
-    notes = recordings.kept(service.workspace, scope)
+    every = recordings.kept(service.workspace, scope)
+    notes = [note for note in every if note.format == recordings.RECORDING]
     if not notes:
         return None
     key = (service.settings.data, scope, recordings.mark(notes))
@@ -44,6 +45,38 @@ def evidence(service: Service, scope: Scope) -> tests.Evidence | None:
             _ready.popitem(last=False)
     _ready.move_to_end(key)
     return found
+
+
+def held(service: Service, scope: Scope, commit: str) -> tuple[documents.HeldRecording, ...]:
+    """The recordings and reports that a repository has, and how far each is from a commit."""
+    notes = recordings.kept(service.workspace, scope)
+    if not notes:
+        return ()
+    mirror = service.mirror(scope, refresh=False)
+    return tuple(
+        documents.HeldRecording(
+            digest=note.digest,
+            format=note.format,
+            commit=note.commit,
+            dirty=note.dirty,
+            tests=note.tests,
+            distance=str(recordings.distance(note, mirror, commit)),
+            bytes=note.bytes,
+        )
+        for note in notes
+    )
+
+
+STATES = 3
+"""Recordings that a test keeps; those that tell of no test among its newest ones are pruned."""
+
+
+def tidy(service: Service, scope: Scope, dry_run: bool = False) -> int:
+    """Remove recordings that newer ones stand for; bytes freed. What runtime facts say stays as it is."""
+    idle = recordings.superseded(service.workspace, scope, STATES)
+    if dry_run:
+        return sum(note.bytes for note in idle)
+    return recordings.forget(service.workspace, scope, idle)
 
 
 def check_mode(mode: str, budget: float, static: bool) -> None:
@@ -147,6 +180,7 @@ async def take_in(
             documents.TakenRecording(
                 name=name,
                 digest=kept.digest,
+                format=kept.format,
                 commit=kept.commit,
                 dirty=kept.dirty,
                 tests=kept.tests,

@@ -32,10 +32,15 @@ _SHARED = 0.5
 _SUFFIX = ".recording"
 
 
+RECORDING = "recording"
+"""Format of what `pytest --maestro-record` writes; reports of other runners have names of their own."""
+
+
 class Kept(msgspec.Struct, frozen=True, kw_only=True):
-    """A recording that was taken in. `commit` is empty where it was made outside git."""
+    """A recording or report that was taken in. `commit` is empty where it was made outside git."""
 
     digest: str
+    format: str = RECORDING
     commit: str
     dirty: bool
     recorded: float
@@ -123,32 +128,35 @@ def check_repository(recording: Recording, mirror: Mirror, head: Commit, name: s
         )
 
 
-def distance(recording: Recording, mirror: Mirror, head: str) -> Distance:
+def distance(recording: Recording | Kept, mirror: Mirror, head: str) -> Distance:
     """How far a recording's own state is from a commit."""
     if not recording.commit or not head or not mirror.has(recording.commit):
         return Distance(-1, -1)
     return Distance(*mirror.distance(recording.commit, head))
 
 
-def keep(workspace: Workspace, scope: Scope, data: bytes, recording: Recording) -> Kept:
-    """Keep a recording's bytes, in one step; one that is kept already stays as it is."""
-    digest = hashlib.sha256(data).hexdigest()
-    note = Kept(
-        digest=digest,
+def describe(data: bytes, recording: Recording) -> Kept:
+    """What a recording is, in a note."""
+    return Kept(
+        digest=hashlib.sha256(data).hexdigest(),
         commit=recording.commit,
         dirty=recording.dirty,
         recorded=recording.recorded,
         tests=len({node for state in recording.states() for node in state.tests}),
         bytes=len(data),
     )
+
+
+def keep(workspace: Workspace, scope: Scope, data: bytes, note: Kept) -> None:
+    """Keep the bytes of a recording or report, in one step; what is kept already stays as it is."""
     folder = workspace.recordings(scope)
-    replace_file(folder / f"{digest}{_SUFFIX}", data)
-    replace_file(folder / f"{digest}.json", msgspec.json.encode(note))
-    return note
+    if not (folder / f"{note.digest}.json").exists():
+        replace_file(folder / f"{note.digest}{_SUFFIX}", data)
+        replace_file(folder / f"{note.digest}.json", msgspec.json.encode(note))
 
 
 def kept(workspace: Workspace, scope: Scope) -> list[Kept]:
-    """The recordings of a repository, newest first. What is half there is left out."""
+    """The recordings and reports of a repository, newest first. What is half there is left out."""
     folder = workspace.recordings(scope)
     found = []
     for place in folder.glob("*.json"):
@@ -171,7 +179,7 @@ def load(workspace: Workspace, scope: Scope) -> Recording | None:
     CorruptError
         One of them is damaged.
     """
-    notes = kept(workspace, scope)
+    notes = [note for note in kept(workspace, scope) if note.format == RECORDING]
     if not notes:
         return None
     folder = workspace.recordings(scope)
@@ -195,15 +203,23 @@ def mark(notes: Iterable[Kept]) -> str:
     return hashlib.sha256("\n".join(sorted(each.digest for each in notes)).encode()).hexdigest()[:40]
 
 
-def _open(path: Path) -> Recording:
-    digest = path.name.removesuffix(_SUFFIX)
+def content(workspace: Workspace, scope: Scope, note: Kept) -> bytes:
+    """The bytes of what is kept; CorruptError where they are not what was taken in."""
+    return _bytes(workspace.recordings(scope) / f"{note.digest}{_SUFFIX}")
+
+
+def _bytes(path: Path) -> bytes:
     data = path.read_bytes()
-    if hashlib.sha256(data).hexdigest() != digest:
+    if hashlib.sha256(data).hexdigest() != path.name.removesuffix(_SUFFIX):
         raise CorruptError(
             f"The recording {path} is damaged.", "Remove it, and take it in again: maestro index --recording."
         )
+    return data
+
+
+def _open(path: Path) -> Recording:
     try:
-        return recordings.read(data, _OPENED)
+        return recordings.read(_bytes(path), _OPENED)
     except Unreadable as error:
         raise CorruptError(f"The recording {path} cannot be used: {error.message}", error.hint) from error
 
@@ -214,6 +230,8 @@ def superseded(workspace: Workspace, scope: Scope, keep_states: int) -> list[Kep
     newer: dict[str, int] = {}
     idle = []
     for note in kept(workspace, scope):
+        if note.format != RECORDING:
+            continue
         nodes = {node for state in _open(folder / f"{note.digest}{_SUFFIX}").states() for node in state.tests}
         if all(newer.get(node, 0) >= keep_states for node in nodes):
             idle.append(note)

@@ -6,9 +6,11 @@ recording in leaves the code alone. Its facts carry the commit that they were se
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 from maestro_selection.recording import Recording
 
@@ -19,23 +21,27 @@ from graph.facts import Batch, Scope
 from graph.incidence import Incidence
 from graph.indexing import current_arrays
 from graph.ingest import recordings as reading
+from graph.ingest.coverage import facts, reports
+from graph.ingest.coverage.covered import Places, Report
 from graph.ingest.git import Commit, Mirror
 from graph.progress import Progress, silent
 from graph.readback import read_node
 from graph.recordings import Distance, Kept
+from graph.schema import EdgeKind
 from graph.store import Run, Store
 from graph.workspace import Workspace
 
 FAMILY = "runtime"
+_GZIP = b"\x1f\x8b"
 
 
 @dataclass(frozen=True, slots=True)
 class Given:
-    """A recording as it was handed over, read and found to be of this repository."""
+    """A recording or report as it was handed over, read and found to be of this repository."""
 
     name: str
     data: bytes
-    recording: Recording
+    note: Kept
     distance: Distance
 
 
@@ -54,7 +60,7 @@ class Taken:
 
 
 def read_given(paths: Sequence[Path], mirror: Mirror, head: Commit) -> list[Given]:
-    """Recordings of these files, each checked to be of the mirror's repository.
+    """Recordings and reports of these files, each checked to be of the mirror's repository.
 
     Raises
     ------
@@ -65,12 +71,37 @@ def read_given(paths: Sequence[Path], mirror: Mirror, head: Commit) -> list[Give
 
 
 def accept(data: bytes, name: str, mirror: Mirror, head: Commit) -> Given:
-    """A recording of its bytes, checked to be of the mirror's repository."""
+    """A recording, checked to be of the mirror's repository, or a report, which is taken to be of `head`."""
+    if not data.startswith(_GZIP):
+        report = reports.read(data, name)
+        check_report(report, mirror, head, name)
+        note = Kept(
+            digest=hashlib.sha256(data).hexdigest(),
+            format=report.format.value,
+            commit=head.id,
+            dirty=False,
+            recorded=float(head.at),
+            tests=len(report.cases) or len(report.lines),
+            bytes=len(data),
+        )
+        return Given(name, data, note, Distance(0, 0))
     recording = recordings.parse(data, name)
     recordings.check_repository(recording, mirror, head, name)
     if not any(state.tests for state in recording.states()):
         raise RecordingError(f"The recording {name} tells of no test.", "Was it made by a run of tests?")
-    return Given(name, data, recording, recordings.distance(recording, mirror, head.id))
+    note = recordings.describe(data, recording)
+    return Given(name, data, note, recordings.distance(recording, mirror, head.id))
+
+
+def check_report(report: Report, mirror: Mirror, head: Commit, name: str) -> None:
+    """Refuse a report of which no file is in the repository: it belongs to another."""
+    places = Places(mirror.paths(head.tree))
+    named = {path for files in report.lines.values() for path in files}
+    if named and not any(places.find(path) for path in named):
+        raise RecordingError(
+            f"The {report.format} report {name} names no file of this repository: {sorted(named)[0]}, ...",
+            "Name the clone that it was made in, or make it with paths from the repository's root.",
+        )
 
 
 async def take_in(
@@ -92,28 +123,75 @@ async def take_in(
     with workspace.writing(scope):
         workspace.prepare(scope)
         progress("taking recordings in", 0, len(given))
-        named = tuple(
-            (each.name, recordings.keep(workspace, scope, each.data, each.recording), each.distance)
-            for each in given
-        )
-        whole = recordings.load(workspace, scope)
-        if whole is None:
-            raise RecordingError("There is no recording to take in.", "Name at least one.")
-        observed = reading.read(scope, whole, mirror.blob)
+        for each in given:
+            recordings.keep(workspace, scope, each.data, each.note)
         code = await current_arrays(store, workspace, scope)
         arrays = await current_arrays(store, workspace, scope, FAMILY)
-        batch = _known(observed.batch, code)
+        said = _said(workspace, scope, mirror, code)
+        batch = _known(said.batch, code)
         number, delta, edges = await _write(store, workspace, scope, commit, arrays, batch, progress)
     return Taken(
-        given=named,
+        given=tuple((each.name, each.note, each.distance) for each in given),
         recordings=len(recordings.kept(workspace, scope)),
-        tests=observed.tests,
+        tests=said.tests,
         edges=edges,
         created=len(delta.created),
         retired=len(delta.retired),
         head=number,
-        notes=_notes(whole, observed.unplaced),
+        notes=said.notes,
     )
+
+
+class _Said(NamedTuple):
+    """What all kept recordings and reports say together."""
+
+    batch: Batch
+    tests: int
+    notes: tuple[str, ...]
+
+
+def _said(workspace: Workspace, scope: Scope, mirror: Mirror, code: Incidence | None) -> _Said:
+    batch, tests = Batch(), 0
+    notes: list[str] = []
+    whole = recordings.load(workspace, scope)
+    if whole is not None:
+        observed = reading.read(scope, whole, mirror.blob)
+        batch.add(observed.batch)
+        tests += observed.tests
+        notes += _notes(whole, observed.unplaced)
+    known = None
+    for note in recordings.kept(workspace, scope):
+        if note.format == recordings.RECORDING:
+            continue
+        if not mirror.has(note.commit):
+            notes.append(f"The {note.format} report of {note.commit[:12]} is left out: that commit is gone.")
+            continue
+        known = known or _known_tests(code)
+        report = reports.read(recordings.content(workspace, scope, note), f"The {note.format} report")
+        files = {entry.path: entry.blob for entry in mirror.files(mirror.commit(note.commit).tree)}
+        placed = facts.read(scope, report, note.commit, files, mirror.blob, known)
+        batch.add(placed.batch)
+        tests += placed.tests
+        notes += report.notes
+        if placed.unplaced:
+            shown = ", ".join(placed.unplaced[:3]) + (" …" if len(placed.unplaced) > 3 else "")
+            notes.append(f"The {note.format} report names {len(placed.unplaced)} things not found: {shown}.")
+    return _Said(batch, tests, tuple(notes))
+
+
+def _known_tests(code: Incidence | None) -> facts.Known:
+    """Tests of the code by the names that runners and reports use."""
+    names: dict[str, str] = {}
+    symbols: dict[str, str] = {}
+    if code is None:
+        return facts.Known(names, symbols)
+    for edge in code.edges_of(EdgeKind.REALISES).tolist():
+        (test,), (symbol, *_) = code.in_role(edge, "test"), code.in_role(edge, "symbol")
+        key, path, below = code.keys[test], code.path(test), code.qualname(test)
+        symbols[key] = code.keys[symbol]
+        dotted = f"{path.rpartition('.')[0]}::{below}".replace("/", ".").replace("::", ".")
+        names[f"{path}::{below}"] = names[dotted] = key
+    return facts.Known(names, symbols)
 
 
 def _known(batch: Batch, code: Incidence | None) -> Batch:

@@ -98,8 +98,10 @@ def _question(
 
 def read_question(asked: str, diff: str, rev: str, repo: str) -> Question:
     """A question about a change alone: what names no revision is an error of its own."""
+    if diff and asked:
+        raise InputError("A diff and a range were given.", "Ask about one of them.")
     if diff:
-        return _question(asked, diff, rev, repo, DEFAULT_TIER, DEPTH, Direction.UP)
+        return Question(Subject.DIFF, rev, _read_diff(diff), repo)
     asked = os.fsencode(asked).decode("utf-8", "surrogateescape") or "HEAD"
     return Question(Subject.REVISIONS, asked, b"", repo)
 
