@@ -364,6 +364,7 @@ class Service:
             edges=arrays.edge_count,
             origin=str(clone or ""),
             bytes=room(self.workspace.of(standing.scope)),
+            recordings=selection.held(self, standing.scope, arrays.commit),
         )
 
     async def prune(
@@ -381,6 +382,7 @@ class Service:
             freed += room(sides)
             for file in () if dry_run else sides.glob("*.arrays"):
                 file.unlink(missing_ok=True)
+            freed += selection.tidy(self, scope, dry_run)
         names = ", ".join(scope.repository for scope in scopes)
         return documents.Pruned(repository=names, dry_run=dry_run, removed=facts, nodes=things, bytes=freed)
 
