@@ -5,7 +5,7 @@ from __future__ import annotations
 import typer
 
 from api import __version__
-from api.commands import exporting, health, indexing, questions, serving, testing
+from api.commands import exporting, health, indexing, questions, reviewing, serving, testing
 
 EPILOG = "Settings are environment variables (docs/settings.md). Every command has its own --help."
 
@@ -41,6 +41,7 @@ ASK, KEEP, LOOK = "Ask", "Keep", "Look after"
 for command, panel in (
     (questions.impact, ASK),
     (testing.tests, ASK),
+    (reviewing.reviewers, ASK),
     (questions.path, ASK),
     (questions.search, ASK),
     (exporting.export, ASK),

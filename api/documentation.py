@@ -10,8 +10,9 @@ from typing import Any
 
 import msgspec
 
-from api.documents import DOCUMENTS
+from api.documents import DOCUMENTS, Document
 from api.failures import INTERRUPTED, TABLE, UNHEALTHY
+from api.review_documents import Reviewers
 from api.settings import PREFIX, Settings
 from graph.schema import EDGES, NODES, TIER_OF, EdgeSpec, Tier
 
@@ -116,20 +117,21 @@ def failures_page() -> str:
 
 def json_page() -> str:
     """docs/json.md: the documents that `--json` prints."""
-    schemas, parts = msgspec.json.schema_components(DOCUMENTS, ref_template="#{name}")
+    shapes: tuple[type[Document], ...] = (*DOCUMENTS[:-1], Reviewers, DOCUMENTS[-1])
+    schemas, parts = msgspec.json.schema_components(shapes, ref_template="#{name}")
     lines = [
         "# Documents for programs\n\n", WRITTEN,
         'Every command with `--json` prints one document: `{"maestro": {"shape": ..., "version": ...}, ...}` and the\n',
         "fields below. Within a version fields are only added. An error is a document too, of shape `error`, and the\n",
         "exit code is not 0 then.\n\n",
     ]  # fmt: skip
-    for document, _ in zip(DOCUMENTS, schemas, strict=True):
+    for document, _ in zip(shapes, schemas, strict=True):
         part = parts[document.__name__]
         lines.append(
             f"## {document.SHAPE}, version {document.VERSION}\n\n{part['description']}\n\n{_fields(part)}\n"
         )
     lines.append("## Parts\n\n")
-    for name in sorted(parts.keys() - {document.__name__ for document in DOCUMENTS}):
+    for name in sorted(parts.keys() - {document.__name__ for document in shapes}):
         lines.append(f"### {name}\n\n{parts[name]['description']}\n\n{_fields(parts[name])}\n")
     return "".join(lines)
 

@@ -11,7 +11,7 @@ from functools import partial
 from pathlib import Path
 from typing import Protocol, TypeVar
 
-from api import documents, earlier, selection, translation
+from api import documents, earlier, reviewing, selection, translation
 from api.clones import check_name, clone_of, remember_clone, repository_name, room
 from api.questions import Question, Subject
 from api.settings import Settings
@@ -82,12 +82,15 @@ class Service:
         rev: str = "HEAD",
         full: bool = False,
         recordings: Sequence[Path] = (),
+        reviews: bytes | None = None,
         progress: Progress = silent,
     ) -> documents.Indexed:
         """Index a revision of a clone, remember where the clone is, and take recordings of tests in."""
         scope = self.scope(name or repository_name(source))
         self._check_same_clone(scope, source, bool(name))
         given = selection.read(self, scope, source, rev, recordings)
+        if reviews is not None:
+            reviewing.take_in(self, scope, source, reviews)
         report = await indexing.index(
             self.store,
             self.workspace,

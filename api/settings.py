@@ -35,6 +35,13 @@ def _folder(text: str) -> Path:
     return path
 
 
+def _file(text: str) -> Path:
+    path = Path(text).expanduser()
+    if not path.is_absolute():
+        raise ValueError("a path that begins at the root, such as /etc/maestro/absences.jsonl")
+    return path
+
+
 def _name(text: str) -> str:
     if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]{0,62}", text):
         raise ValueError("letters, digits, dots, dashes and underscores, at most 63")
@@ -121,6 +128,9 @@ class Settings:
         _switch, True, "on", "Read the history too: authors, renames, what changes together."
     )
     deadline: float = _setting(_seconds, 30.0, "30", "Seconds that one question of the service may take.")
+    absences: Path | None = _setting(  # noqa: RUF009 - a path does not change
+        _file, None, "none", "File that says who is away and not to be asked for reviews (docs/reviews.md)."
+    )
     keep: int = _setting(_count, 50, "50", "Runs of a repository whose retired facts `maestro prune` keeps.")
     debug: bool = _setting(
         _switch, False, "off", "Show the traceback of an unexpected failure, and log more."

@@ -9,7 +9,8 @@ import typer
 from rich.text import Text
 
 from api import documents
-from api.commands.running import Json, Repo, answer
+from api.commands.reviewing import read_export
+from api.commands.running import Json, Repo, answer, failing
 from api.console import Meter, answers
 from api.listing import print_indexed, print_pruned, print_status
 from api.questions import Question, Subject
@@ -31,8 +32,14 @@ def index(
     recording: Annotated[
         list[Path] | None,
         typer.Option(
-            "--recording", metavar="FILE", help="A recording of a test run to take in; may be given again."
+            "--recording",
+            metavar="FILE",
+            help="A recording of a test run to take in, or a coverage or JUnit report; may be given again.",
         ),
+    ] = None,
+    reviews: Annotated[
+        Path | None,
+        typer.Option("--reviews", metavar="FILE", help="Reviews that a forge exported (docs/reviews.md)."),
     ] = None,
     json: Json = False,
 ) -> None:
@@ -47,9 +54,12 @@ def index(
     - `maestro index . --recording .maestro/recording` : with what tests were seen to do
     """
 
+    with failing(json):
+        export = read_export(reviews) if reviews else None
+
     async def work(service: Service, meter: Meter) -> documents.Document:
         return await service.index(
-            place, name, rev=rev, full=full, recordings=recording or (), progress=meter
+            place, name, rev=rev, full=full, recordings=recording or (), reviews=export, progress=meter
         )
 
     found = answer(work, json, RESUMING)

@@ -12,6 +12,7 @@ from api.graphql.limits import Deadline, extensions
 from api.graphql.nodes import Nodes, Search, resolve_node, resolve_search
 from api.graphql.paths import Paths, resolve_path
 from api.graphql.repositories import IndexedRepository, resolve_repositories
+from api.graphql.reviewers import Reviewers, resolve_reviewers
 from api.graphql.tests import TestSelection, resolve_test_selection
 
 
@@ -26,6 +27,9 @@ class Query:
     impact: Impact = _question(resolve_impact, "What a change, a symbol or a line reaches, with proofs.")
     test_selection: TestSelection = _question(
         resolve_test_selection, "The tests that a change can alter, each with its reasons."
+    )
+    reviewers: Reviewers = _question(
+        resolve_reviewers, "Who should review a change, and whose approval the rules demand."
     )
     node: Nodes = _question(resolve_node, "The nodes that a name, key or line means.")
     path: Paths = _question(resolve_path, "The shortest proofs between two symbols.")

@@ -110,7 +110,7 @@ async def resolve_test_selection(
     ] = False,
 ) -> TestSelection:
     """The tests that a change can alter. Exactly one of range and diff is given."""
-    question = _question(repository, revisions, diff, rev)
+    question = change_question(repository, revisions, diff, rev)
     context = info.context
     found = await selection.select(
         context.service,
@@ -124,7 +124,7 @@ async def resolve_test_selection(
     return TestSelection.of(found)
 
 
-def _question(repository: str, revisions: str | None, diff: str | None, rev: str) -> Question:
+def change_question(repository: str, revisions: str | None, diff: str | None, rev: str) -> Question:
     if (revisions is None) == (diff is None):
         raise InputError(
             f"{'None' if diff is None else 'Both'} of range and diff were given.",

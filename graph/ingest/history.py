@@ -139,7 +139,7 @@ def read_history(
     log.boundary, log.reviews = boundary, said
     log.records = {ident: log.records[ident] for ident in order}
     replace_file(mirror.directory / _LOG, msgspec.msgpack.encode(log))
-    directory = Directory(scope, mirror.blob(mailmap) if mailmap else b"")
+    directory = directory_of(mirror, commit, scope)
     facts = Batch()
     credits = _Credits(directory, reviews, merged_by(order, log.records))
     for ident in order:
@@ -262,6 +262,12 @@ def _mailmap(mirror: Mirror, commit: str) -> str:
     """Blob id of the tree's `.mailmap`; empty where there is none of a sensible size."""
     entry = mirror.entry(mirror.commit(commit).tree, ".mailmap")
     return entry.blob if entry and entry.kind == "file" and 0 < entry.size <= MAX_MAILMAP else ""
+
+
+def directory_of(mirror: Mirror, commit: str, scope: Scope) -> Directory:
+    """Who people are by the `.mailmap` of a commit, by its full id."""
+    mailmap = _mailmap(mirror, commit)
+    return Directory(scope, mirror.blob(mailmap) if mailmap else b"")
 
 
 def _said(resolver: Resolver = Resolver.HISTORY) -> Provenance:

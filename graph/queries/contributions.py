@@ -20,12 +20,6 @@ class Contributor(NamedTuple):
     handle: str
     bot: bool
 
-    @property
-    def shown(self) -> str:
-        """Name and address, as commits have them."""
-        address = self.key.partition("/")[2]
-        return f"{self.name} <{address}>" if self.name and self.name != address else address
-
 
 class Contribution(NamedTuple):
     """A commit: `how` its reviewers are known (trailer, export, merge); times in Unix seconds.
@@ -43,11 +37,6 @@ class Contribution(NamedTuple):
     files: tuple[str, ...]
     then: tuple[str, ...]
     before: dict[str, str]
-
-    @property
-    def key(self) -> str:
-        """The commit's id, short."""
-        return self.commit[:10]
 
 
 @dataclass(frozen=True)
@@ -67,6 +56,15 @@ class Contributions:
         return dict(found)
 
     @cached_property
+    def now(self) -> dict[str, str]:
+        """What a path that some commit named is called now; of several that bore it, the latest."""
+        return {
+            then: path
+            for commit in self.commits
+            for then, path in zip(commit.then, commit.files, strict=True)
+        }
+
+    @cached_property
     def by_id(self) -> dict[str, int]:
         """Place of each commit by its full id."""
         return {commit.commit: place for place, commit in enumerate(self.commits)}
@@ -76,14 +74,21 @@ class Contributions:
         """Place of each person by the key of their Owner."""
         return {person.key: place for place, person in enumerate(self.people)}
 
-    def knowers(self, path: str, before: int, since: int) -> set[int]:
-        """Who wrote or reviewed a file in a time (Unix seconds, the end excluded); bots are nobody."""
-        found: set[int] = set()
-        for place in self.by_file.get(path, ()):
-            commit = self.commits[place]
-            if since <= commit.at < before:
-                found.update(commit.authors, commit.reviewers)
-        return {who for who in found if not self.people[who].bot}
+    @cached_property
+    def _called(self) -> dict[str, list[int]]:
+        found: dict[str, list[int]] = defaultdict(list)
+        for place, person in enumerate(self.people):
+            address = person.key.partition("/")[2]
+            for word in {address.casefold(), person.handle.casefold(), person.name.casefold()} - {""}:
+                found[word].append(place)
+        return dict(found)
+
+    def called(self, text: str) -> list[int]:
+        """Everybody whose address, `@handle` or name is this, in whatever case; `Name <address>` too."""
+        plain = text.strip()
+        if plain.endswith(">") and "<" in plain:
+            plain = plain[plain.rindex("<") + 1 : -1].strip()
+        return self._called.get(plain.casefold(), [])
 
 
 def read_contributions(history: Incidence) -> Contributions:
@@ -140,6 +145,8 @@ def _contribution(
         now[old] = now.get(new, new)
     then = [key[prefix:] for key in roles["file"]]
     called = {path: now.get(path, path) for path in then if path not in before.values()}
+    # Two paths may have become one since: it counts once.
+    called = {path: name for name, path in {name: path for path, name in called.items()}.items()}
     return Contribution(
         commit=commit,
         at=_whole(change.get("at", 0)),
