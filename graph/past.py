@@ -76,7 +76,7 @@ async def head_at(store: Store, scope: Scope, when: datetime) -> Head:
         It was before the first index run, or is beyond the horizon.
     """
     every = await heads(store, scope)
-    moment = when.timestamp() * 1000
+    moment = round(when.timestamp() * 1000)
     found = [head for head in every if head.at <= moment]
     if not found:
         first = (
@@ -129,7 +129,7 @@ def shown(milliseconds: int) -> str:
 
 
 def _local(when: datetime) -> str:
-    return when.astimezone().isoformat(" ", "seconds")
+    return when.astimezone().isoformat(" ", "milliseconds")
 
 
 def moment(text: str) -> datetime:
