@@ -326,23 +326,38 @@ class Program:
         return self._classes.get(name, [])
 
     def altering(self, path: str) -> list[tuple[int, set[str]]]:
-        """Statements in functions of a file that bind or alter global values, and the slots of these."""
+        """Statements in functions of a file that put something into global values, and the slots of these.
+
+        One that counts (`Thing.made += 1`) puts nothing into what it alters that came from elsewhere.
+        """
         if path not in self._altering:
             found = []
             table = self.tables[path]
             for index, statement in enumerate(table.statements):
-                if table.at_import(statement.scope):
-                    continue
                 effects = statement.effects
+                given = {name for name in effects.locals if not name.startswith("=")} - {"self", "cls"}
+                if table.at_import(statement.scope) or not (given or effects.calls):
+                    continue
                 slots = {global_slot(path, name) for name in effects.binds}
                 for chain in (*effects.alters, *effects.stores):
-                    root = chain.split("(")[0].split(".")[0]
-                    if root and root != "self" and root in self.bound[path]:
-                        slots |= self.slots(path, chain.rstrip("()"))
+                    if not chain.startswith((".", "self.")):
+                        slots |= self.put_into(path, chain)
                 if slots:
                     found.append((index, slots))
             self._altering[path] = found
         return self._altering[path]
+
+    def put_into(self, path: str, chain: str) -> set[str]:
+        """The slots whose value is altered by an alteration or store of a chain that starts at a global name."""
+        root, *rest = chain.replace("()", "").split(".")
+        if "()" in chain and rest:
+            # What a method gives belongs to the object that it is called on.
+            rest.pop()
+        if root not in self.bound[path] or (not rest and self.is_module(path, root)):
+            return set()
+        whole = ".".join([root, *rest])
+        found = self.slots(path, whole)
+        return found - self.slots(path, whole.rpartition(".")[0]) if rest else found
 
     def star_importers(self, path: str) -> list[str]:
         """Files that import everything from a file."""

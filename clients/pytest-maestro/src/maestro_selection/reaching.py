@@ -226,12 +226,7 @@ class Reaching:
         on_class = "cls" in effects.locals or ".__class__" in effects.reads or "type" in effects.calls
         for chain in (*effects.stores, *effects.alters):
             if not chain.startswith((".", "self.")):
-                root = chain.split("(")[0].split(".")[0]
-                for slot in self.program.slots(path, chain.rstrip("()")):
-                    if slot != global_slot(path, root):
-                        yield slot
-                    elif chain in effects.alters and not self.program.is_module(path, root):
-                        yield slot
+                yield from self.program.put_into(path, chain)
                 continue
             slot = "." + attribute(chain)
             looked_at = self._looks_before(path, statement, slot)

@@ -293,13 +293,10 @@ class Spread:
             return
         statement = table.statements[index]
         self._bind(path, index, cause)
-        for chain in statement.effects.stores:
-            for slot in self.program.slots(path, chain) - {global_slot(path, chain.split("(")[0].split(".")[0])}:
+        for chain in (*statement.effects.stores, *statement.effects.alters):
+            known = not chain.startswith((".", "self."))
+            for slot in self.program.put_into(path, chain) if known else {"." + attribute(chain)}:
                 self.slot(slot, cause)
-        for chain in statement.effects.alters:
-            if not self.program.is_module(path, chain):
-                for slot in self.program.slots(path, chain.rstrip("()")):
-                    self.slot(slot, cause)
         if self._calls(path, index):
             for slot in self._altered_during(path, index):
                 self.slot(slot, cause)
