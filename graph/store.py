@@ -16,10 +16,10 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Iterable, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from typing import Any, NamedTuple
 
-from graph import claims, embedded, migrations, packing, upkeep, writing
+from graph import claims, embedded, migrations, packing, resumption, upkeep, writing
 from graph.bolt import Address, Line, Row, Transaction
 from graph.claims import Claim, Owner
 from graph.cypher import Filling
@@ -27,6 +27,7 @@ from graph.errors import NotFoundError, StoreBusyError, StoreError
 from graph.facts import Fact, Hyperedge, Node, Scope
 from graph.java import DATABASE
 from graph.progress import Progress, silent
+from graph.resumption import Remains
 from graph.schema import EDGES, EdgeKind, NodeKind
 from graph.settings import StoreSettings
 from graph.upkeep import Counts, Dangling, Pruned, Standing
@@ -61,6 +62,8 @@ class Run:
     families: tuple[str, ...]
     heads: tuple[str, ...]
     claim: Claim
+    remains: Remains = field(default_factory=Remains, repr=False)
+    """What it did before it broke off, where it goes on."""
 
 
 class Store:
@@ -132,6 +135,9 @@ class Store:
     ) -> Run:
         """Begin a run: become the repository's only writer, and sweep what a broken run left.
 
+        A broken run of the same commit, tree, families and resolver is gone on with instead: what it wrote
+        is not written again.
+
         Raises
         ------
         StoreBusyError
@@ -144,16 +150,26 @@ class Store:
         claim = await claims.take(self._line, claims.writer(scope), self._owner)
         try:
             state = await self._repository(scope)
-            if state and state["running"] is not None:
-                await upkeep.sweep(self._line, claim, scope, state["running"])
             number = (state["head"] if state else 0) + 1
             heads = tuple(state["heads"] if state else ())
             run = Run(scope, number, commit, tree, tuple(families), heads, claim)
+            if state and state["running"] is not None:
+                if state["running"] == number and await self._same(run, resolver):
+                    run = replace(run, remains=await resumption.remains(self._line, claim, scope, number))
+                else:
+                    await upkeep.sweep(self._line, claim, scope, state["running"])
             await self._start(run, resolver)
         except BaseException:
             await asyncio.shield(claim.release(self._line))
             raise
         return run
+
+    async def _same(self, run: Run, resolver: str) -> bool:
+        """Whether the run of this number that broke off was to write the same."""
+        rows = await self.read("runs/run", key=run.scope.run(run.number))
+        wanted = {"commit": run.commit, "tree": run.tree, "resolver": resolver}
+        wanted["family"] = " ".join(run.families)
+        return bool(rows) and all(rows[0][name] == value for name, value in wanted.items())
 
     async def _start(self, run: Run, resolver: str) -> None:
         params = {
@@ -190,7 +206,8 @@ class Store:
         """
         place = writing.Place(self._line, run.claim, run.scope, run.number)
         await writing.write_nodes(place, list(nodes), progress)
-        await writing.write_edges(place, list(edges), progress)
+        missing = run.remains.unwritten(run.scope, run.number, list(edges))
+        await writing.write_edges(place, missing, progress)
 
     async def retire(self, run: Run, ids: Iterable[tuple[EdgeKind, str]]) -> None:
         """End the validity of hyperedges (`digest@run`) at this run.
@@ -204,7 +221,7 @@ class Store:
         for kind, outer in ids:
             by_kind.setdefault(kind, []).append(packing.inner_id(run.scope, outer))
         for kind, inner in by_kind.items():
-            for batch in upkeep.chunks(inner, packing.ROWS):
+            for batch in upkeep.chunks(run.remains.valid(kind, inner), packing.ROWS):
 
                 async def work(
                     transaction: Transaction, kind: EdgeKind = kind, batch: list[str] = batch
@@ -239,6 +256,7 @@ class Store:
                     f"Run {run.number} of {run.scope} is not the one under way any more.", "Run it again."
                 )
 
+        await run.remains.undo(self._line, run.claim)
         await self._line.write(work)
         await run.claim.release(self._line)
         head = await self.head(run.scope, run.families[0])
