@@ -26,6 +26,8 @@ MEMBERS = 10_000
 """Members of one transaction's hyperedges, at most (a single hyperedge may have more)."""
 TEXT = 6 << 20
 """Characters of one transaction's values, about: the embedded server takes messages of 16 MB."""
+_ROW_TEXT = 12
+"""Characters of a member in a message besides its key, about."""
 KEY_BYTES = 7_900
 """The longest key: Neo4j's indexes hold no longer ones."""
 
@@ -166,7 +168,11 @@ class Load:
         return len(self.edges) >= ROWS or self.members >= MEMBERS or self.text >= TEXT
 
     def rows(self, scope: Scope, run: int) -> tuple[Part, list[Part]]:
-        """The part that creates the hyperedges with their commonest members, and those for other labels."""
+        """The part that creates the hyperedges with their commonest members, and those for other labels.
+
+        Of a hyperedge with so many members that no message holds them, the first part brings some and others
+        the rest; all are of one transaction.
+        """
         labels: dict[NodeKind, int] = {}
         for edge in self.edges:
             for member in edge.members:
@@ -175,7 +181,8 @@ class Load:
         parts = [Part(label, {}, []) for label in ranked]
         for edge in self.edges:
             self._take(edge, parts, scope, run)
-        return parts[0], parts[1:]
+        first, *more = parts[0].split(creating=True)
+        return first, [*more, *(piece for part in parts[1:] for piece in part.split(creating=False))]
 
     def _take(self, edge: Hyperedge, parts: list[Part], scope: Scope, run: int) -> None:
         values = _edge_values(edge, scope, run)
@@ -208,6 +215,28 @@ class Part:
     def joined(self) -> int:
         """How many relationships the statement must create."""
         return sum(len(row[-1]) for row in self.rows)
+
+    def split(self, creating: bool) -> list[Part]:
+        """The part, or pieces of it where it is too much for one message.
+
+        Rows of a piece that is not the first only join members, as all do where not `creating`.
+        """
+        sizes = [len(key.encode("utf-8")) + _ROW_TEXT for key in self.places]
+        if sum(sizes) + _ROW_TEXT * self.joined <= 2 * TEXT:
+            return [self]
+        keys, pieces, text = self.keys, [Part(self.label, {}, [])], 0
+        for *values, members in self.rows:
+            pieces[0].rows += [[*values, []]] if creating else []
+            if not creating or len(pieces) > 1:
+                pieces[-1].rows.append([values[0], []])
+            for place, *said in members:
+                if text > TEXT:
+                    pieces.append(Part(self.label, {}, [[values[0], []]]))
+                    text = 0
+                piece = pieces[-1]
+                text += _ROW_TEXT + (0 if keys[place] in piece.places else sizes[place])
+                piece.rows[-1][-1].append([piece.places.setdefault(keys[place], len(piece.places)), *said])
+        return pieces
 
 
 def _edge_values(edge: Hyperedge, scope: Scope, run: int) -> list[Any]:

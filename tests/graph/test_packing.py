@@ -179,3 +179,20 @@ def test_no_property_of_a_kind_hides_one_that_every_hyperedge_has() -> None:
         assert not common & set(spec.props), f"{spec.kind} hides {common & set(spec.props)}"
     for spec in NODES.values():
         assert "key" not in spec.props
+
+
+def test_a_part_is_split_where_no_message_holds_it_and_nothing_is_lost(monkeypatch) -> None:
+    monkeypatch.setattr(packing, "TEXT", 300)
+    many = [Member("callee", NodeKind.SYMBOL, f"t/small:a.py::f{i}") for i in range(90)]
+    edges = [Hyperedge(EdgeKind.CALLS, SCOPE, (CALLER, *many[i : i + 60]), SAID) for i in (0, 20, 30)]
+    load = packing.Load(EdgeKind.CALLS, packing.Shape.ROLE, edges)
+    first, rest = load.rows(SCOPE, 1)
+    assert [row[0] for row in first.rows] == [packing.stored_id(SCOPE, e.digest(), 1) for e in edges]
+    assert len(rest) > 10
+    found = {row[0]: [] for row in first.rows}
+    for piece in (first, *rest):
+        assert sum(map(len, piece.places)) < 3 * packing.TEXT
+        keys = piece.keys
+        for row in piece.rows:
+            found[row[0]] += [(member[1], keys[member[0]]) for member in row[-1]]
+    assert list(found.values()) == [[(m.role, m.key) for m in edge.members] for edge in edges]

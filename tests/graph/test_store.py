@@ -344,6 +344,17 @@ async def test_large_runs_are_written_in_batches(store, scope, monkeypatch) -> N
     assert told[0] == ("writing nodes", 0, 51) and told[-1] == ("writing facts", 47, 47) and len(told) > 12
 
 
+async def test_hyperedges_too_large_for_one_message_are_written_whole(store, scope, monkeypatch) -> None:
+    monkeypatch.setattr("graph.packing.TEXT", 400)
+    nodes = symbols(scope, 60)
+    file, holds = contains(scope, nodes)
+    edges = [call(nodes[0], *nodes[1:60]), call(nodes[1], *nodes[2:50]), call(nodes[2], nodes[3])]
+    run = await store.begin(scope, commit=COMMIT, tree=TREE, families=CODE)
+    await store.write(run, [file, *nodes], [holds, *edges])
+    await store.flip(run)
+    assert set(await facts(store, scope, 1)) == {file, *nodes, holds, *edges}
+
+
 @settings(max_examples=12, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     steps=st.lists(
