@@ -80,11 +80,10 @@ class Attributes:
         return self._dispatch.attribute(klass, name)
 
 
-def overloads(records: Mapping[str, ModuleRecord], dispatch: Dispatch) -> Iterator[CallSite]:
-    """From the declared overloads of a function to what implements them."""
-    for path in records:
-        for target, declared in dispatch.declarations(path):
-            line = records[path].definitions[target.place].mark
-            for stub in declared:
-                site = Site(line, 0, line, 0)
-                yield CallSite(stub, site, (target,), Tier.EXACT, Form.WRAPPER, Resolver.SCOPES)
+def overloads(path: str, record: ModuleRecord, dispatch: Dispatch) -> Iterator[CallSite]:
+    """From the declared overloads of a file's functions to what implements them."""
+    for target, declared in dispatch.declarations(path):
+        line = record.definitions[target.place].mark
+        for stub in declared:
+            site = Site(line, 0, line, 0)
+            yield CallSite(stub, site, (target,), Tier.EXACT, Form.WRAPPER, Resolver.SCOPES)

@@ -91,7 +91,7 @@ class Engine:
             When it fails, is killed, takes too long, or its report is not understood.
         """
         limit = seconds if seconds is not None else BASE_SECONDS + SECONDS_A_FILE * len(files)
-        with tempfile.TemporaryDirectory(prefix="engine-", dir=_roomy(root.parent)) as folder:
+        with tempfile.TemporaryDirectory(prefix="engine-", dir=roomy(root.parent)) as folder:
             config = Path(folder) / "engine.toml"
             try:
                 config.write_text(configuration(root, files, search), "utf-8")
@@ -101,24 +101,11 @@ class Engine:
             yield Report(Path(folder) / "report", root)
 
     def _run(self, config: Path, report: Path, seconds: float) -> None:
-        command = [
-            str(self.binary),
-            "check",
-            "--config",
-            str(config),
-            "--report-pysa",
-            str(report),
-            "--report-pysa-format",
-            "json",
-            "--output-format",
-            "omit-errors",
-            "--progress-bar",
-            "no",
-        ]
+        command = arguments(self, config, report)
         with subprocess.Popen(
             command,
             cwd=config.parent,
-            env={"PATH": os.defpath, "HOME": str(config.parent), "LC_ALL": "C.UTF-8"},
+            env=environment(config.parent),
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,
             stderr=subprocess.PIPE,
@@ -136,7 +123,30 @@ class Engine:
             raise EngineError(f"The type engine ended with status {process.returncode}: {last[:300]}", ALONE)
 
 
-def _roomy(folder: Path) -> Path:
+def arguments(engine: Engine, config: Path, report: Path) -> list[str]:
+    """The command that makes an engine read what a configuration says, and report on it."""
+    return [
+        str(engine.binary),
+        "check",
+        "--config",
+        str(config),
+        "--report-pysa",
+        str(report),
+        "--report-pysa-format",
+        "json",
+        "--output-format",
+        "omit-errors",
+        "--progress-bar",
+        "no",
+    ]
+
+
+def environment(home: Path) -> dict[str, str]:
+    """What the engine gets to see of ours: nothing that could change its answers."""
+    return {"PATH": os.defpath, "HOME": str(home), "LC_ALL": "C.UTF-8"}
+
+
+def roomy(folder: Path) -> Path:
     """Where a report is written: in memory where that has room, since it is read once and dropped.
 
     The engine writes its own 7,000 stub files beside every report; on a disk that takes longer

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from graph.facts import Fact, Hyperedge, Member, Provenance
 from graph.ingest.python.module import Import
@@ -12,13 +12,14 @@ from graph.ingest.python.records import Target
 from graph.schema import EdgeKind, NodeKind, Resolver, Sort, Tier
 
 
-def import_facts(program: Program) -> Iterator[Fact]:
-    """Imports edges: one an importer, apart for imports inside functions (`lazy`).
+def import_facts(program: Program, paths: Iterable[str]) -> Iterator[Fact]:
+    """Imports edges of some files: one an importer, apart for imports inside functions (`lazy`).
 
     `import a.b.c` runs a, a.b and a.b.c; `from p import m` runs p, and p.m where that is a module. The
     packages that hold the importing module itself have run before it: they are left out unless named.
     """
-    for path, record in program.records.items():
+    for path in paths:
+        record = program.records[path]
         said_by = Provenance(path, program.digest(path), Resolver.SCOPES)
         found: dict[tuple[int, bool], dict[str, set[int]]] = defaultdict(lambda: defaultdict(set))
         for item in record.uses.imports:

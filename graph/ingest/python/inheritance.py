@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from graph.facts import Fact, Hyperedge, Member, Provenance
 from graph.ingest.python.program import Program
@@ -14,9 +14,10 @@ _OWN = frozenset(
 )
 
 
-def class_facts(program: Program) -> Iterator[Fact]:
-    """Inherits and Overrides edges."""
-    for path, record in program.records.items():
+def class_facts(program: Program, paths: Iterable[str]) -> Iterator[Fact]:
+    """Inherits and Overrides edges of the classes of some files."""
+    for path in paths:
+        record = program.records[path]
         said_by = Provenance(path, program.digest(path), Resolver.SCOPES)
         members: dict[int, dict[str, list[Target]]] = {item.place: {} for item in record.uses.classes}
         for place, definition in enumerate(record.definitions):

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Container, Mapping
 from hashlib import blake2b
+from types import MappingProxyType
 
 import msgspec
 
@@ -72,25 +73,43 @@ class Memory:
             return None  # a row was dropped or is damaged: read again
         return found, changed
 
-    def remember(self, context: str, shown: Mapping[str, str], answers: Mapping[str, Answers]) -> None:
-        """Keep what was said of a tree; rows that are there already are not written again."""
-        files = {}
+    def remember(
+        self,
+        context: str,
+        shown: Mapping[str, str],
+        answers: Mapping[str, Answers],
+        kept: Mapping[str, str] = MappingProxyType({}),
+    ) -> dict[str, str]:
+        """Keep what was said of a tree; rows that are there already are not written again.
+
+        Parameters
+        ----------
+        kept : mapping of str to str
+            By path the key of answers that are on the shelf and still hold, as this gave them before.
+
+        Returns
+        -------
+        dict
+            Keys of the answers by path; empty for a file without any.
+        """
+        keys: dict[str, str] = {}
         rows: dict[str, bytes] = {}
-        for path, digest in shown.items():
+        for path in shown:
             said = answers.get(path)
-            key = ""
-            if said is not None:
-                data = _ENCODER.encode(said)
-                key = _digest(path.encode("utf-8", "surrogatepass"), data)
-                rows[key] = data
-            files[path] = (digest, key)
-        world = _ENCODER.encode(World(context, files))
+            if path in kept or said is None:
+                keys[path] = kept.get(path, "")
+                continue
+            data = _ENCODER.encode(said)
+            keys[path] = _digest(path.encode("utf-8", "surrogatepass"), data)
+            rows[keys[path]] = data
+        world = _ENCODER.encode(World(context, {path: (shown[path], key) for path, key in keys.items()}))
         name = _digest(world)
         there = self._shelf.get("answers", rows)
         recent = [name, *(other for other in self._recent() if other != name)][:WORLDS]
         self._shelf.put("answers", {key: data for key, data in rows.items() if key not in there})
         self._shelf.touch("answers", there)
         self._shelf.put("world", {name: world, "recent": _ENCODER.encode(recent)})
+        return keys
 
     def _recent(self) -> list[str]:
         data = self._shelf.get("world", ["recent"]).get("recent")

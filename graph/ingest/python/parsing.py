@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from queue import SimpleQueue
 from threading import Lock
+from types import MappingProxyType
 from typing import IO, TypeAlias
 
 import msgspec
@@ -33,11 +34,18 @@ _LENGTH = struct.Struct(">Q")
 
 
 def parse_all(
-    ids: Mapping[str, str], blobs: Callable[[str], bytes], shelf: Shelf, progress: Progress
+    ids: Mapping[str, str],
+    blobs: Callable[[str], bytes],
+    shelf: Shelf,
+    progress: Progress,
+    known: Mapping[str, ModuleRecord] = MappingProxyType({}),
 ) -> dict[str, ModuleRecord]:
-    """A record of every file, in the order of `ids` (path to blob id)."""
-    kept = shelf.get(KIND, ids.values())
-    found: dict[str, ModuleRecord] = {}
+    """A record of every file, in the order of `ids` (path to blob id).
+
+    `known` are records at hand, by blob id.
+    """
+    found = {blob: known[blob] for blob in ids.values() if blob in known}
+    kept = shelf.get(KIND, (blob for blob in ids.values() if blob not in found))
     for blob, data in kept.items():
         try:
             found[blob] = syntax.decode(data)

@@ -8,7 +8,6 @@ in UTF-8 bytes, ends exclusive; here they become 1-based lines and 0-based byte 
 from __future__ import annotations
 
 import re
-from collections import defaultdict
 from collections.abc import Container, Iterator
 from hashlib import blake2b
 from pathlib import Path
@@ -21,6 +20,10 @@ from graph.ingest.python.records import Site
 
 FORMAT = 1
 """The only version of the report's format that is understood."""
+PROJECT = "pyrefly.pysa.json"
+"""The part that is written last, and lists all modules."""
+PARTS = ("definitions", "call_graphs", "type_of_expressions")
+"""Folders of parts, one file a module."""
 
 _Shape = TypeVar("_Shape")
 Kind = Literal["call", "attribute", "identifier", "define", "format"]
@@ -199,6 +202,11 @@ def _span(text: str) -> Site:
     return Site(int(line), int(column) - 1, int(end_line), int(end_column) - 1)
 
 
+def _stem(name: str) -> str:
+    """Name of a module from that of its part, `a.b:17.json`."""
+    return name.rpartition(":")[0]
+
+
 class Report:
     """A report folder of the engine, of which only the view's own modules are read.
 
@@ -217,23 +225,60 @@ class Report:
 
     def __init__(self, folder: Path, root: Path) -> None:
         self._folder = folder
-        self._modules: dict[int, tuple[str, str]] = {}
-        project = self._decode(folder / "pyrefly.pysa.json", msgspec.json.Decoder(_Project))
+        self._prefix = f"{root}/"
+        self._functions: dict[int, dict[str, Place]] = {}
+        self._classes: dict[int, dict[int, Place]] = {}
+        self._types: dict[str, bytes] = {}
+        self._handing: dict[str, list[Place]] = {}
+        self._modules = self._listed()
+        self._read_definitions()
+
+    def renew(self) -> None:
+        """Take in what the engine, which stays up, has written since `clear`.
+
+        It numbers modules that it came upon by itself anew each time; those that it was told to read
+        keep theirs.
+        """
+        known = {(path, _stem(name)): number for number, (path, name) in self._modules.items()}
+        self._modules = self._listed()
+        functions, classes = self._functions, self._classes
+        self._functions, self._classes = {}, {}
+        for number, (path, name) in self._modules.items():
+            before = known.get((path, _stem(name)))
+            if before is not None and before in functions:
+                self._functions[number], self._classes[number] = functions[before], classes[before]
+            elif not (self._folder / "definitions" / name).exists():
+                raise EngineError(
+                    f"The type engine, which was to stay, says nothing of what {path} defines.",
+                    "It is started afresh.",
+                )
+        self._read_definitions()
+
+    def clear(self) -> None:
+        """Remove the parts about single modules; what is known of their definitions stays known."""
+        for part in PARTS:
+            for file in (self._folder / part).iterdir():
+                file.unlink()
+
+    def written(self) -> set[str]:
+        """Paths of the modules that are in the folder now: since `clear`, those that were read again."""
+        folder = self._folder / "call_graphs"
+        return {path for path, name in self._modules.values() if (folder / name).exists()}
+
+    def _listed(self) -> dict[int, tuple[str, str]]:
+        """The view's modules by number: their paths and the names of their parts."""
+        project = self._decode(self._folder / PROJECT, msgspec.json.Decoder(_Project))
         if project.format_version != FORMAT:
             raise EngineError(
                 f"The type engine wrote its report in format {project.format_version}, not in {FORMAT}.",
                 "Install the pinned pyrefly again; until then our own reader answers alone.",
             )
-        prefix = f"{root}/"
+        modules = {}
         for module in project.modules.values():
             path = module.source_path.get("FileSystem", "")
-            if path.startswith(prefix) and module.info_filename:
-                self._modules[module.module_id] = (path[len(prefix) :], module.info_filename)
-        self._functions: dict[tuple[int, str], Place] = {}
-        self._classes: dict[tuple[int, int], Place] = {}
-        self._types: dict[str, bytes] = {}
-        self._handing: dict[str, list[Place]] = defaultdict(list)
-        self._read_definitions()
+            if path.startswith(self._prefix) and module.info_filename:
+                modules[module.module_id] = (path[len(self._prefix) :], module.info_filename)
+        return modules
 
     @property
     def paths(self) -> set[str]:
@@ -250,8 +295,10 @@ class Report:
 
     def places(self, path: str) -> Iterator[Place]:
         """Every definition of a file that the report names."""
-        for places in (self._functions.values(), self._classes.values()):
-            yield from (place for place in places if place.path == path)
+        for number, (held, _) in self._modules.items():
+            if held == path:
+                yield from self._functions.get(number, {}).values()
+                yield from self._classes.get(number, {}).values()
 
     def uses(self, wanted: Container[str]) -> Iterator[tuple[str, list[Use]]]:
         """Each file's uses that matter: with a target here, or known to lie elsewhere, or open."""
@@ -280,8 +327,11 @@ class Report:
 
     def _known(self, kind: _Type) -> tuple[Place, ...]:
         named = kind.class_names.classes if kind.class_names is not None else ()
-        places = (self._classes.get((item.klass.module_id, item.klass.class_id)) for item in named)
+        places = (self._class(item.klass) for item in named)
         return tuple(place for place in places if place is not None)
+
+    def _class(self, klass: _ClassRef | None) -> Place | None:
+        return self._classes.get(klass.module_id, {}).get(klass.class_id) if klass is not None else None
 
     def _read_definitions(self) -> None:
         decoder = msgspec.json.Decoder(_Definitions)
@@ -291,19 +341,21 @@ class Report:
                 continue
             found = self._decode(file, decoder)
             self._types[path] = found.types()
+            functions = self._functions[module] = {}
+            handing = self._handing[path] = []
             for key, function in found.function_definitions.items():
                 if not function.name_location:  # made by the engine: a dataclass's __init__
                     continue
                 site = _span(function.name_location)
-                place = Place(path, site.line, site.column)
-                self._functions[module, key] = place
+                place = functions[key] = Place(path, site.line, site.column)
                 if b"->" in bytes(function.undecorated_signatures):
-                    self._handing[path].append(place)
+                    handing.append(place)
+            classes = self._classes[module] = {}
             for number, klass in found.class_definitions.items():
                 if not klass.name_location:
                     continue
                 site = _span(klass.name_location)
-                self._classes[module, int(number)] = Place(path, site.line, site.column)
+                classes[int(number)] = Place(path, site.line, site.column)
 
     def _decode(self, file: Path, decoder: msgspec.json.Decoder[_Shape]) -> _Shape:
         try:
@@ -318,9 +370,9 @@ class Report:
         sort, _, number = caller.partition(":")
         place: Place | None = None
         if sort == "CTL":
-            place = self._classes.get((module, int(number)))
+            place = self._classes.get(module, {}).get(int(number))
         elif sort in ("F", "FDT"):
-            place = self._functions.get((module, f"F:{number}"))
+            place = self._functions.get(module, {}).get(f"F:{number}")
         for key, expression in sites.items():
             span, _, rest = key.partition("|")
             kind, _, detail = rest.partition("|")
@@ -364,14 +416,13 @@ class Report:
         external = False
         for how, targets in groups:
             for target in targets:
-                klass = target.receiver_class
-                receiver = self._classes.get((klass.module_id, klass.class_id)) if klass else None
+                receiver = self._class(target.receiver_class)
                 if how == "init" and receiver is not None:
                     aims.append(Aim(receiver, "class", False, False, None))
                 if not isinstance(target.target, dict):
                     continue
                 for dispatch, ref in target.target.items():
-                    place = self._functions.get((ref.module_id, ref.function_id))
+                    place = self._functions.get(ref.module_id, {}).get(ref.function_id)
                     if place is None:
                         external = True
                         continue

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from graph.facts import Fact, Hyperedge, Member, Provenance, file_node
@@ -33,22 +33,25 @@ class Linked:
     open_attributes: list[OpenAttribute]
 
 
-def link(program: Program) -> Linked:
-    """Follow the names of all files; a pure function of the records."""
+def link(program: Program, paths: Iterable[str] | None = None) -> Linked:
+    """Follow the names of all files, or of some; a pure function of the records.
+
+    What is said of one file is the same whichever others are asked for beside it.
+    """
     with uncollected():
-        return _link(program)
+        return _link(program, list(program.records if paths is None else paths))
 
 
-def _link(program: Program) -> Linked:
+def _link(program: Program, paths: Sequence[str]) -> Linked:
     follower = Follower(program)
-    for path, record in program.records.items():
-        for block in record.uses.blocks:
+    for path in paths:
+        for block in program.records[path].uses.blocks:
             follower.follow(path, block)
     facts: list[Fact] = []
-    for path in program.records:
+    for path in paths:
         facts.extend(_contents(program, path))
-    facts.extend(import_facts(program))
-    facts.extend(class_facts(program))
+    facts.extend(import_facts(program, paths))
+    facts.extend(class_facts(program, paths))
     facts.extend(references(program, follower.touches))
     facts.extend(_decorations(program, follower))
     return Linked(facts, follower.calls, follower.open)

@@ -114,7 +114,10 @@ class View:
                 if path not in left and not self._holds(path, shown) and not self._put(path, shown, read):
                     left[path] = "its text cannot be decoded"
             self.support.mkdir(parents=True, exist_ok=True)
-            _replace(self.support / f"{SUPPORT}.py", "\n".join((PREAMBLE, *values, "")).encode())
+            said = "\n".join((PREAMBLE, *values, "")).encode()
+            support = self.support / f"{SUPPORT}.py"
+            if not support.exists() or support.read_bytes() != said:
+                _replace(support, said)
             manifest = _Manifest(VERSION, self._files)
             _replace(self._folder / "view.msgpack", msgspec.msgpack.encode(manifest))
         except OSError as error:
@@ -128,6 +131,11 @@ class View:
         """What was put into a file besides its own text."""
         written = self._files.get(path)
         return [Insertion(*place) for place in written.insertions] if written else []
+
+    def shown(self) -> dict[str, str]:
+        """What the copy on disk holds now: path to digest of what is shown."""
+        self._load()
+        return {path: written.digest for path, written in self._files.items()}
 
     def paths(self) -> Sequence[str]:
         """Files that the copy holds."""
