@@ -50,9 +50,8 @@ class Words:
 
     def _sentence(self, reason: Reason, newest: Contribution) -> str:
         did = "wrote" if reason.wrote else "merged" if newest.how == "merge" else "reviewed"
-        times = "once" if reason.commits == 1 else f"{reason.commits:,} times"
-        last = ago(self._at - newest.at) + (", the last time" if reason.commits > 1 else "")
-        when = f"{times}, {last}"
+        last = ago(self._at - newest.at)
+        when = last if reason.commits == 1 else f"{reason.commits:,} times, last {last}"
         about = self._contributions.people[reason.to].name if reason.to >= 0 else ""
         if reason.kind is Kind.KNOWS_SYMBOL and reason.symbol is not None:
             name, steps = reason.symbol.symbol.name, reason.symbol.distance
