@@ -15,13 +15,14 @@ MUTATORS = frozenset(
     "append extend insert add update setdefault pop popitem remove discard clear sort reverse appendleft "
     "extendleft popleft register __setitem__ __delitem__ cache_clear".split()
 )
+# Copying and pickling only carry attributes on: whoever looks at them then names them.
 ENUMERATING = frozenset(
-    "vars dir locals globals getmembers getmembers_static deepcopy asdict astuple evolve __dict__ __slots__ "
-    "__members__ __getstate__ __reduce__ __reduce_ex__ __subclasses__ __dir__ copy.copy pickle.dumps "
-    "pickle.dump dataclasses.replace dataclasses.fields attr.fields attrs.fields".split()
+    "vars dir locals globals getmembers getmembers_static asdict astuple evolve __dict__ __slots__ __members__ "
+    "__getstate__ __reduce__ __reduce_ex__ __subclasses__ __dir__ dataclasses.replace dataclasses.fields "
+    "attr.fields attrs.fields".split()
 )
 # As bare names only: as methods they are something else nearly always.
-ENUMERATING_BARE = frozenset("copy fields replace".split())
+ENUMERATING_BARE = frozenset("fields replace".split())
 EVALUATING = frozenset("eval exec compile __import__ import_module run_path run_module execfile".split())
 DOC_READERS = frozenset("__doc__ getdoc getcomments".split())
 HINT_READERS = frozenset(
@@ -31,7 +32,7 @@ HINT_READERS = frozenset(
 SOURCE_READERS = frozenset("getsource getsourcelines getsourcefile findsource __code__ getfile".split())
 
 CALLING, BY_NAME, BY_SET, LISTING, RUNNING, READING_DOC, READING_HINTS, READING_SOURCE = "cgwvedhs"
-ALTERING_OUTER = "o"
+ALTERING_OUTER, ALTERING_LOCAL, COMPUTED, ABSENT, MILD = "opknm"
 
 # What makes a built-in value: its attributes are none of the repository's.
 DISPLAYS = (
@@ -76,7 +77,9 @@ class Effects:
     traits : str
         `c` does more than move values about (calls, operators, subscripts, ...); `g` reads attributes by a computed name; `w`
         sets them so; `v` enumerates the names of something; `e` runs text or imports by a computed name; `d` reads
-        docstrings; `h` annotations; `s` source text; `o` alters a variable of an enclosing function.
+        docstrings; `h` annotations; `s` source text; `o` alters a variable of an enclosing function;
+        `p` what a local variable holds; `k` reads an attribute whose name is put together on the spot; `n` asks whether something is
+        missing or so; `m` does nothing but set attributes of local variables, without a call that could fail.
     locals : tuple of str
         Local names that it loads (`x`) and binds (`=x`).
     """
@@ -161,6 +164,46 @@ def effects_of(node: ast.AST, names: Mapping[int, str], *, evaluated: bool) -> E
     return collector.effects()
 
 
+def _is_mild(node: ast.AST, names: Mapping[int, str]) -> bool:
+    """Whether a statement only sets attributes of local variables to something that is there already."""
+    if isinstance(node, ast.Assign):
+        targets = node.targets
+    elif isinstance(node, ast.AnnAssign) and node.value is not None:
+        targets = [node.target]
+    else:
+        return False
+    for target in targets:
+        if not isinstance(target, ast.Attribute) or not isinstance(target.value, ast.Name):
+            return False
+        if names.get(id(target.value), GLOBAL) not in (LOCAL, FREE):
+            return False
+    return node.value is not None and _is_calm(node.value)
+
+
+def _is_calm(node: ast.expr) -> bool:
+    """Whether an expression cannot fail, and calls nothing of the repository (attributes are taken to be there)."""
+    if isinstance(node, (ast.Constant, ast.Name, ast.Lambda)):
+        return True
+    if isinstance(node, ast.Attribute):
+        return _is_calm(node.value)
+    if isinstance(node, (ast.Tuple, ast.List)):
+        return all(_is_calm(item) for item in node.elts)
+    if isinstance(node, ast.Dict):
+        keys = all(isinstance(key, ast.Constant) for key in node.keys)
+        return keys and all(_is_calm(value) for value in node.values)
+    if isinstance(node, ast.IfExp):
+        return all(_is_calm(part) for part in (node.test, node.body, node.orelse))
+    if isinstance(node, ast.Compare):
+        plain = all(isinstance(op, (ast.Is, ast.IsNot)) for op in node.ops)
+        return plain and all(_is_calm(part) for part in (node.left, *node.comparators))
+    if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and not node.keywords:
+        count = {"getattr": 3, "isinstance": 2, "callable": 1, "id": 1}.get(node.func.id)
+        if node.func.id in {"list", "dict", "set", "tuple", "frozenset", "object"}:
+            count = 0
+        return count == len(node.args) and all(_is_calm(argument) for argument in node.args)
+    return False
+
+
 class _Collector:
     def __init__(self, names: Mapping[int, str], evaluated: bool) -> None:
         self.names = names
@@ -196,6 +239,8 @@ class _Collector:
             self.traits.add(CALLING)
         if isinstance(node, ast.AugAssign):
             self._augmented(node.target)
+        if _is_mild(node, self.names):
+            self.traits.add(MILD)
         for part in own_parts(node):
             if isinstance(part, ast.AST):
                 self._visit(part)
@@ -258,8 +303,15 @@ class _Collector:
             self.traits.add(CALLING)
             if not isinstance(node.ctx, ast.Load):
                 self._alter(node.value)
+        elif isinstance(node, ast.BoolOp):
+            pass
         elif isinstance(node, (ast.BinOp, ast.UnaryOp, ast.Compare, ast.Await, ast.Yield, ast.YieldFrom)):
             self.traits.add(CALLING)
+            if isinstance(getattr(node, "op", None), ast.Not) or any(
+                isinstance(op, (ast.Is, ast.Eq, ast.NotIn, ast.Lt, ast.LtE, ast.Gt, ast.GtE))
+                for op in getattr(node, "ops", ())
+            ):
+                self.traits.add(ABSENT)
         elif isinstance(node, (ast.Starred, ast.FormattedValue, ast.comprehension)):
             self.traits.add(CALLING)
         elif isinstance(node, ast.keyword) and node.arg:
@@ -360,6 +412,8 @@ class _Collector:
                 self._special(name)
             return
         self.traits.add(BY_NAME if reading else BY_SET)
+        if reading and len(arguments) > 1 and not isinstance(arguments[1], ast.Name):
+            self.traits.add(COMPUTED)
 
     def _alter(self, node: ast.expr) -> None:
         while isinstance(node, (ast.Subscript, ast.Call)):
@@ -370,8 +424,8 @@ class _Collector:
         chain = self._chain(node)
         if chain:
             self.alters[chain] = None
-        elif isinstance(node, ast.Name) and self.names.get(id(node)) == FREE:
-            self.traits.add(ALTERING_OUTER)
+        elif isinstance(node, ast.Name):
+            self.traits.add(ALTERING_OUTER if self.names.get(id(node)) == FREE else ALTERING_LOCAL)
 
     def _hint(self, node: ast.expr) -> None:
         if not self.evaluated:
@@ -386,4 +440,3 @@ class _Collector:
             mangled: Optional[re.Match[str]] = _MANGLED.match(value)
             if mangled:
                 self.strings[mangled.group(1)] = None
-

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from typing import Optional
 
-from maestro_selection.effects import BY_NAME, RUNNING
+from maestro_selection.effects import BY_NAME, COMPUTED, LISTING, RUNNING
 from maestro_selection.program import Program
 from maestro_selection.records import Recording, Trace, span
 from maestro_selection.records import Test as RecordedTest
@@ -26,7 +26,7 @@ class Evidence:
         self._by_file: Optional[dict[str, dict[int, int]]] = None
         self._cache: dict[tuple[str, int], int] = {}
         self._of_file: dict[str, int] = {}
-        self._looking_up: Optional[int] = None
+        self._traits: dict[str, int] = {}
         self._importing: dict[str, list[tuple[str, int]]] = {}
         for number, test in enumerate(recording.tests.values()):
             self._of_file[test.path] = self._of_file.get(test.path, 0) | 1 << number
@@ -73,13 +73,21 @@ class Evidence:
 
     def looking_up(self, program: Program) -> int:
         """Tests that look attributes up by computed names."""
-        if self._looking_up is None:
-            self._looking_up = 0
+        return self._with_traits(program, BY_NAME + RUNNING)
+
+    def enumerating(self, program: Program) -> int:
+        """Tests that go through all attributes of something, or put names of attributes together."""
+        return self._with_traits(program, LISTING + COMPUTED + RUNNING)
+
+    def _with_traits(self, program: Program, traits: str) -> int:
+        if traits not in self._traits:
+            mask = 0
             for path, table in program.tables.items():
                 for index, statement in enumerate(table.statements):
-                    if set(statement.effects.traits) & {BY_NAME, RUNNING} and not table.at_import(statement.scope):
-                        self._looking_up |= self.executing(path, own_span(table, index))
-        return self._looking_up
+                    if set(statement.effects.traits) & set(traits) and not table.at_import(statement.scope):
+                        mask |= self.executing(path, own_span(table, index))
+            self._traits[traits] = mask
+        return self._traits[traits]
 
     def using_file(self, path: str) -> int:
         """Tests that executed any line of a file."""

@@ -69,6 +69,9 @@ class Program:
         self._readers: Optional[dict[str, list[Place]]] = None
         self._functions: Optional[dict[str, list[tuple[str, int]]]] = None
         self._classes: Optional[dict[str, list[tuple[str, int]]]] = None
+        self._named: Optional[dict[str, list[tuple[str, int]]]] = None
+        self._class_values: Optional[dict[str, list[Place]]] = None
+        self._below: Optional[dict[str, list[tuple[str, int]]]] = None
         self._storing: Optional[dict[str, list[Place]]] = None
         self._importers: Optional[dict[str, set[str]]] = None
         self._altering: dict[str, list[tuple[int, set[str]]]] = {}
@@ -378,3 +381,51 @@ class Program:
                     for one in slots:
                         self._storing.setdefault(one, []).append((path, index))
         return self._storing.get(slot, [])
+
+    def named(self, name: str) -> list[tuple[str, int]]:
+        """Functions and classes of a simple name: file and scope."""
+        if self._named is None:
+            self._named = {}
+            for path, table in self.tables.items():
+                for number, scope in enumerate(table.scopes):
+                    if number:
+                        self._named.setdefault(attribute(scope.name), []).append((path, number))
+        return self._named.get(name, [])
+
+    def class_values(self, name: str) -> list[Place]:
+        """Statements in the bodies of classes that bind a name."""
+        if self._class_values is None:
+            self._class_values = {}
+            for path, table in self.tables.items():
+                for index, statement in enumerate(table.statements):
+                    if table.scopes[statement.scope].kind == CLASS:
+                        for bound in statement.effects.binds:
+                            self._class_values.setdefault(bound, []).append((path, index))
+        return self._class_values.get(name, [])
+
+    def family(self, name: str) -> list[tuple[str, int]]:
+        """Classes of a simple name, those that they come from, and those that come from them."""
+        if self._below is None:
+            self._below = {}
+            for path, table in self.tables.items():
+                for number, scope in enumerate(table.scopes):
+                    for base in scope.bases:
+                        self._below.setdefault(attribute(base), []).append((path, number))
+        found: dict[tuple[str, int], None] = dict.fromkeys(self.classes(name))
+        up, down = list(found), [name]
+        while up:
+            path, number = up.pop()
+            for base in self.tables[path].scopes[number].bases:
+                for one in self.classes(attribute(base)):
+                    if one not in found:
+                        found[one] = None
+                        up.append(one)
+        seen = {name}
+        while down:
+            for one in self._below.get(down.pop(), ()):
+                found[one] = None
+                simple = attribute(self.tables[one[0]].scopes[one[1]].name)
+                if simple not in seen:
+                    seen.add(simple)
+                    down.append(simple)
+        return list(found)

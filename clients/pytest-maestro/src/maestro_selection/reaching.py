@@ -12,17 +12,38 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Optional
 
-from maestro_selection.effects import ALTERING_OUTER
+from maestro_selection.effects import ABSENT, ALTERING_OUTER
 from maestro_selection.program import Program, attribute, global_slot
 from maestro_selection.records import span
-from maestro_selection.tables import CLASS, FUNCTION, FileTable, Statement
+from maestro_selection.tables import BODY, CLASS, FUNCTION, FileTable, Statement
 
 CREATING = frozenset(
-    {"__init__", "__new__", "__post_init__", "__init_subclass__", "__set_name__", "__attrs_post_init__", "__prepare__"}
+    {
+        "__init__",
+        "__new__",
+        "__post_init__",
+        "__init_subclass__",
+        "__set_name__",
+        "__attrs_post_init__",
+        "__prepare__",
+    }
 )
 BUILTIN_METHODS = frozenset(
     name
-    for kind in (str, bytes, dict, list, set, tuple, int, float, re.Pattern, re.Match, io.StringIO, io.BytesIO)
+    for kind in (
+        str,
+        bytes,
+        dict,
+        list,
+        set,
+        tuple,
+        int,
+        float,
+        re.Pattern,
+        re.Match,
+        io.StringIO,
+        io.BytesIO,
+    )
     for name in dir(kind)
     if not name.startswith("__")
 )
@@ -182,8 +203,7 @@ class Reaching:
             self._kept_for[key] = [
                 keeper
                 for keeper in self.keepers()
-                if ((keeper.path, keeper.scope) == key)
-                or self.includes(keeper.makers, path, scope)
+                if ((keeper.path, keeper.scope) == key) or self.includes(keeper.makers, path, scope)
             ]
         return self._kept_for[key]
 
@@ -245,7 +265,9 @@ class Reaching:
                 if sibling == inner:
                     break
                 if _reads(table.statements[sibling], slot) and table.statements[sibling].kind == "If":
-                    if any(table.statements[one].kind in {"Return", "Raise"} for one in layout.below(sibling)):
+                    if any(
+                        table.statements[one].kind in {"Return", "Raise"} for one in layout.below(sibling)
+                    ):
                         return True
             if around < 0:
                 return False
@@ -254,7 +276,7 @@ class Reaching:
                 # What is tried before is looked at too.
                 if any(_reads(table.statements[one], slot) for one in layout.below(header.parent)):
                     return True
-            elif _reads(header, slot):
+            elif _reads(header, slot) and (block != BODY or ABSENT in header.effects.traits or _asks(header)):
                 return True
             around, inner = header.parent, around
 
@@ -272,7 +294,9 @@ class Reaching:
                 if other in part:
                     continue
                 binds = {name[1:] for name in other.effects.locals if name.startswith("=")}
-                works_on = kept & {attribute(chain) for chain in other.effects.reads} or wanted & _loaded(other)
+                works_on = kept & {attribute(chain) for chain in other.effects.reads} or wanted & _loaded(
+                    other
+                )
                 if binds & wanted or (works_on and other.effects.calls):
                     part.append(other)
                     wanted |= _loaded(other)
@@ -303,6 +327,10 @@ class Reaching:
 def _is_cache(chain: str, caching: set[str]) -> bool:
     name = chain.rpartition(".")[2]
     return name in caching or any(word in name.lower() for word in CACHE_WORDS)
+
+
+def _asks(header: Statement) -> bool:
+    return "hasattr" in header.effects.calls or header.kind not in {"If", "While"}
 
 
 def _reads(statement: Statement, slot: str) -> bool:

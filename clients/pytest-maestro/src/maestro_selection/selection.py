@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Optional, Protocol
 
@@ -20,11 +20,10 @@ from maestro_selection.changes import (
     FileChange,
 )
 from maestro_selection.evidence import Evidence, own_span
-from maestro_selection.program import Program, global_slot
-from maestro_selection.reaching import Reaching
+from maestro_selection.program import global_slot
 from maestro_selection.records import Recording, span
-from maestro_selection.spread import Cause, Holders, Reach, Spread, shown
-from maestro_selection.tables import CLASS, MODULE
+from maestro_selection.spread import Cause, Reach, Spread, World, shown
+from maestro_selection.tables import CLASS, MODULE, FileTable
 
 SAFE, MINIMAL, BUDGET = "safe", "minimal", "budget"
 
@@ -79,13 +78,12 @@ class Selector:
 
     def __init__(self, recording: Recording) -> None:
         self.evidence = Evidence(recording)
-        self.program = Program(self.evidence.tables)
-        self.reaching = Reaching(self.program)
-        self.holders = Holders()
+        self.world = World(self.evidence)
+        self.program = self.world.program
 
     def select(self, changes: Iterable[FileChange]) -> Selection:
         """Every test that the changes can alter."""
-        run = _Run(self.evidence, self.program, self.reaching, self.holders, list(changes))
+        run = _Run(self.world, list(changes))
         run.judge()
         return run.selection()
 
@@ -102,17 +100,15 @@ def select(
 
 
 class _Run:
-    def __init__(
-        self, evidence: Evidence, program: Program, reaching: Reaching, holders: Holders, changes: list[FileChange]
-    ) -> None:
-        self.reaching = reaching
-        self.evidence = evidence
-        self.program = program
+    def __init__(self, world: World, changes: list[FileChange]) -> None:
+        self.world = world
+        self.evidence = world.evidence
+        self.program = world.program
         self.changes = changes
         self.groups: list[tuple[int, Cause]] = []
         self.widened: list[str] = []
         self.notes: list[str] = []
-        self.globals = Spread(program, evidence, reaching, holders)
+        self.globals = Spread(world)
         self.new_tables = {change.path: change.new for change in changes if change.new is not None}
 
     def judge(self) -> None:
@@ -134,28 +130,49 @@ class _Run:
         cause = Cause(str(changed))
         evidence = self.evidence
         path = changed.path
+        scope = _old_scope(change, changed)
+        contained = self._contained(change, changed, scope)
+        if contained is not None:
+            self.globals.sets(contained, path, scope, changed.lines, cause)
+            return
         mask = evidence.executing(path, changed.lines)
         self._add(mask, cause)
-        scope = _old_scope(change, changed)
         self.globals.kept(path, scope, mask, cause)
         for importer in evidence.importing(path, changed.lines):
-            self._changed_during(importer, change, changed)
+            self._changed_during(importer, change, changed, scope)
         for file, trace in evidence.recording.collections.items():
             if trace.lines.get(path, 0) & changed.lines:
                 self._widen(evidence.in_file(file), f"{changed} is executed while {file} is collected", cause)
         if evidence.recording.session.lines.get(path, 0) & changed.lines:
             self._widen(evidence.all, f"{changed} is executed outside of all tests", cause)
 
-    def _changed_during(self, importer: str, change: FileChange, changed: Changed) -> None:
+    def _versions(self, change: FileChange, changed: Changed) -> Iterator[tuple[FileTable, int]]:
+        for table, index in ((change.old, changed.old), (change.new, changed.new)):
+            if table is not None and index >= 0:
+                yield table, index
+
+    def _contained(self, change: FileChange, changed: Changed, scope: int) -> Optional[frozenset[str]]:
+        """The attributes that a changed statement sets, when neither version does more."""
+        found: frozenset[str] = frozenset()
+        for table, index in self._versions(change, changed):
+            slots = self.world.mild(changed.path, scope, table, index)
+            if slots is None:
+                return None
+            found |= slots
+        return found
+
+    def _changed_during(self, importer: str, change: FileChange, changed: Changed, scope: int) -> None:
         """A changed statement of a function that the import of a file executes."""
-        stored = _only_stores(change, changed)
         cause = Cause(f"it is executed while {importer} is imported", Cause(str(changed)))
-        if stored is None:
-            self.globals.importing(importer, changed.path, _old_scope(change, changed), cause)
-            return
-        for chain in stored:
-            for slot in self.program.slots(changed.path, chain):
-                self.globals.slot(slot, cause)
+        slots: frozenset[str] = frozenset()
+        for table, index in self._versions(change, changed):
+            stored = self.world.containment.of_stores(table, index)
+            if stored is None:
+                self.globals.importing(importer, changed.path, scope, cause)
+                return
+            slots |= stored
+        for slot in slots:
+            self.globals.slot(slot, cause)
 
     def _widen(self, mask: int, why: str, cause: Cause) -> None:
         if mask:
@@ -299,9 +316,11 @@ class _Run:
         assert table is not None
         scope = table.scopes[table.statements[index].scope]
         known = self.program.tables.get(changed.path)
-        number = next(
-            (n for n, one in enumerate(known.scopes) if one.kind == CLASS and one.name == scope.name), 0
-        ) if known is not None else 0
+        number = (
+            next((n for n, one in enumerate(known.scopes) if one.kind == CLASS and one.name == scope.name), 0)
+            if known is not None
+            else 0
+        )
         if not number:
             return
         if changed.old >= 0:
@@ -344,12 +363,6 @@ class _Run:
         return Selection(tuple(chosen), tuple(skipped), tuple(dict.fromkeys(self.widened)), tuple(self.notes))
 
 
-_PURE = frozenset(
-    "getattr hasattr isinstance issubclass len bool int str float list dict set tuple frozenset type repr min max sum "
-    "any all sorted reversed enumerate zip range abs id callable".split()
-)
-
-
 def _old_scope(change: FileChange, changed: Changed) -> int:
     """The scope of a changed statement, in the old table."""
     assert change.old is not None
@@ -358,28 +371,6 @@ def _old_scope(change: FileChange, changed: Changed) -> int:
     assert change.new is not None
     name = change.new.scopes[change.new.statements[changed.new].scope].name
     return next((number for number, scope in enumerate(change.old.scopes) if scope.name == name), 0)
-
-
-def _only_stores(change: FileChange, changed: Changed) -> Optional[set[str]]:
-    """The attributes that a changed statement sets, when it does nothing else; None when it does more."""
-    found: set[str] = set()
-    for table, index in ((change.old, changed.old), (change.new, changed.new)):
-        if index < 0:
-            continue
-        assert table is not None
-        statement = table.statements[index]
-        effects = statement.effects
-        if (
-            statement.kind not in {"Assign", "AnnAssign"}
-            or effects.alters
-            or effects.binds
-            or not effects.stores
-        ):
-            return None
-        if any(name.startswith("=") for name in effects.locals) or not set(effects.calls) <= _PURE:
-            return None
-        found.update(effects.stores)
-    return found
 
 
 _ = (CODE, DATA, DEFINITIONS, DOC, FILE, HINTS, Mapping, field)

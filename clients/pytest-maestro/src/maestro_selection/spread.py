@@ -8,16 +8,17 @@ run at import, and ends at the tests that executed a reader.
 from __future__ import annotations
 
 import builtins
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Optional
 
+from maestro_selection.containment import Containment
 from maestro_selection.changes import DEFINITIONS
-from maestro_selection.effects import BY_NAME, CALLING
+from maestro_selection.effects import BY_NAME, CALLING, LISTING, MILD
 from maestro_selection.evidence import Evidence, own_span
 from maestro_selection.program import Place, Program, attribute, global_slot
 from maestro_selection.reaching import BUILTIN_METHODS, Keeper, Reaching
-from maestro_selection.tables import CLASS, FUNCTION, MODULE
+from maestro_selection.tables import CLASS, FUNCTION, MODULE, FileTable
 
 # Names that pytest and unittest look up themselves in a module or class.
 FRAMEWORK_NAMES = frozenset(
@@ -63,11 +64,12 @@ class Reach:
 class Spread:
     """One difference on its way."""
 
-    def __init__(self, program: Program, evidence: Evidence, reaching: Reaching, holders: Holders) -> None:
-        self.program = program
-        self.evidence = evidence
-        self.reaching = reaching
-        self.holders = holders
+    def __init__(self, world: World) -> None:
+        self.world = world
+        self.program = world.program
+        self.evidence = world.evidence
+        self.reaching = world.reaching
+        self.holders = world.holders
         self.reach = Reach()
         self._slots: dict[str, int] = {}
         self._kept: set[str] = set()
@@ -100,7 +102,7 @@ class Spread:
             if statement.effects.imports and table.at_import(statement.scope):
                 self._taken(place, slot, why)
             else:
-                self.statement(place, why, within)
+                self.statement(place, why, within, slot)
         for place in self.program.mentions(name if path else slot[1:]):
             why = Cause(f"{shown(slot)} is named in a string at {self.where(place)}", cause)
             self._mentioned(place, why, within)
@@ -122,7 +124,9 @@ class Spread:
             carrier = global_slot(path, name) if in_module else "." + name
             for reader in self.program.readers(carrier):
                 other, number = reader
-                if not self.program.tables[other].at_import(self.program.tables[other].statements[number].scope):
+                if not self.program.tables[other].at_import(
+                    self.program.tables[other].statements[number].scope
+                ):
                     self._tests(self._executing(reader) & within & by_name, cause)
 
     def _hands_strings_over(self, path: str, index: int) -> bool:
@@ -176,15 +180,31 @@ class Spread:
         scope = table.scopes[statement.scope].name
         return f"{path}:{statement.first}" + (f" ({scope})" if scope else "")
 
-    def statement(self, place: Place, cause: Cause, within: int = -1) -> None:
-        """A statement's execution can differ, wherever it is executed."""
+    def statement(self, place: Place, cause: Cause, within: int = -1, slot: str = "") -> None:
+        """A statement's execution can differ, wherever it is executed (as it reads `slot`)."""
         path, index = place
         table = self.program.tables[path]
-        if table.at_import(table.statements[index].scope):
-            self.flow(place, cause)
+        scope = table.statements[index].scope
+        if table.at_import(scope):
+            self.flow(place, cause, slot)
+            return
+        lines = self.program.layout(path).executed(index)
+        contained = self.world.mild(path, scope, table, index)
+        if contained is not None:
+            self.sets(contained, path, scope, lines, cause, within)
         else:
-            scope = table.statements[index].scope
-            self.executed(path, scope, self.program.layout(path).executed(index), cause, within)
+            self.executed(path, scope, lines, cause, within)
+
+    def sets(
+        self, slots: Iterable[str], path: str, scope: int, lines: int, cause: Cause, within: int = -1
+    ) -> None:
+        """A statement sets attributes to something else, and does no more: for who sets them and reads them."""
+        mask = self.evidence.executing(path, lines) & within
+        at_import = bool(self.evidence.importing(path, lines))
+        for slot in slots:
+            self.slot(slot, Cause(f"it sets {shown(slot)}", cause), -1 if at_import else mask)
+        self._tests(mask & self.evidence.enumerating(self.program), cause)
+        self.kept(path, scope, mask, cause)
 
     def executed(self, path: str, scope: int, lines: int, cause: Cause, within: int = -1) -> None:
         """Whoever executed one of these lines of a function can differ from there on."""
@@ -192,8 +212,14 @@ class Spread:
         mask = evidence.executing(path, lines) & within
         self._tests(mask, cause)
         self.kept(path, scope, mask, cause)
-        for importer in evidence.importing(path, lines):
-            self.importing(importer, path, scope, Cause(f"it is executed while {importer} is imported", cause))
+        importers = evidence.importing(path, lines)
+        contained = self.world.containment.of_function(path, scope) if importers else None
+        for importer in importers:
+            why = Cause(f"it is executed while {importer} is imported", cause)
+            if contained is None:
+                self.importing(importer, path, scope, why)
+            for slot in contained or ():
+                self.slot(slot, why)
         recording = evidence.recording
         for file, trace in recording.collections.items():
             if trace.lines.get(path, 0) & lines:
@@ -282,15 +308,15 @@ class Spread:
                 return True
         return not known and name not in PLAIN_BASES
 
-    def flow(self, place: Place, cause: Cause) -> None:
-        """A statement that runs at import can give something else."""
-        if place in self._flowed:
-            return
-        self._flowed.add(place)
+    def flow(self, place: Place, cause: Cause, slot: str = "") -> None:
+        """A statement that runs at import can give something else (as it reads `slot`)."""
         path, index = place
         table = self.program.tables[path]
-        if self.evidence.ran_at_import(path, own_span(table, index)) is False:
+        if place in self._flowed or self.evidence.ran_at_import(path, own_span(table, index)) is False:
             return
+        if slot and self._only_default(path, index, slot, cause):
+            return
+        self._flowed.add(place)
         statement = table.statements[index]
         self._bind(path, index, cause)
         for chain in (*statement.effects.stores, *statement.effects.alters):
@@ -304,6 +330,29 @@ class Spread:
             for inner in self.program.layout(path).below(index):
                 if inner != index:
                     self.flow((path, inner), cause)
+
+    def _only_default(self, path: str, index: int, slot: str, cause: Cause) -> bool:
+        """Whether a definition reads a slot for the default of a parameter alone: then who loads that one differs."""
+        table = self.program.tables[path]
+        statement = table.statements[index]
+        number = self.program.layout(path).scope_of.get(index, 0)
+        defaults = table.scopes[number].defaults
+        if not defaults or CALLING in statement.effects.traits:
+            return False
+        names = {
+            name for name, reads in defaults for chain in reads if slot in self.program.slots(path, chain)
+        }
+        if not names:
+            return False
+        scope = table.scopes[number]
+        for inner, other in enumerate(table.statements):
+            inside = scope.first <= other.first and other.end <= scope.last and inner != index
+            if inside and (names & set(other.effects.locals) or LISTING in other.effects.traits):
+                why = Cause(
+                    f"it is the default of {', '.join(sorted(names))}, {self.where((path, inner))}", cause
+                )
+                self.statement((path, inner), why)
+        return True
 
     def _bind(self, path: str, index: int, cause: Cause) -> None:
         table = self.program.tables[path]
@@ -376,6 +425,32 @@ class Spread:
         return found
 
 
+class World:
+    """All that is worked out once for a recording."""
+
+    def __init__(self, evidence: Evidence) -> None:
+        self.evidence = evidence
+        self.program = Program(evidence.tables)
+        self.reaching = Reaching(self.program)
+        self.containment = Containment(self.program, self.reaching)
+        self.holders = Holders()
+
+    def mild(self, path: str, scope: int, table: FileTable, index: int) -> Optional[frozenset[str]]:
+        """The attributes that a statement in a function sets, when that is all; `scope` is of the old version."""
+        if MILD not in table.statements[index].effects.traits:
+            return None
+        old = self.program.tables[path]
+        around = self.containment.class_around(old, scope)
+        if not around:
+            return None
+        special = any(
+            Spread(self).is_special(file, self.program.tables[file].scopes[number].statement)
+            for file, number in self.program.family(attribute(old.scopes[around].name))
+        )
+        plain = self.containment.is_plain(path, around, special)
+        return self.containment.of_mild(path, table, index, plain)
+
+
 class Holders:
     """Which tests can come to hold a class or an instance of it; worked out once a class."""
 
@@ -388,7 +463,7 @@ class Holders:
         if key not in self._known:
             # While it is being worked out, and is asked for in a circle, it is anyone.
             self._known[key] = -1
-            own = Spread(spread.program, spread.evidence, spread.reaching, self)
+            own = Spread(spread.world)
             table = spread.program.tables[path]
             own.flow((path, table.scopes[scope].statement), Cause("held"))
             self._known[key] = own.run().mask

@@ -103,6 +103,8 @@ class Scope:
         decorators, keywords or a base that is not known to be plain).
     bases : tuple of str
         A class's bases, as reads are written; `?` for one that is no name.
+    defaults : tuple
+        A function's parameters with a default that reads something, and what it reads.
     """
 
     kind: str
@@ -113,6 +115,7 @@ class Scope:
     last: int
     traits: str = ""
     bases: tuple[str, ...] = ()
+    defaults: tuple[tuple[str, tuple[str, ...]], ...] = ()
 
 
 @dataclass(frozen=True)
@@ -141,7 +144,17 @@ class FileTable:
             "doc": self.doc,
             "fault": self.fault,
             "scopes": [
-                [s.kind, s.name, s.parent, s.statement, s.first, s.last, s.traits, list(s.bases)]
+                [
+                    s.kind,
+                    s.name,
+                    s.parent,
+                    s.statement,
+                    s.first,
+                    s.last,
+                    s.traits,
+                    list(s.bases),
+                    list(s.defaults),
+                ]
                 for s in self.scopes
             ],
             "statements": [_packed(statement) for statement in self.statements],
@@ -154,12 +167,17 @@ class FileTable:
             raise ValueError(f"a file table of version {data.get('version')!r}, where {VERSION} is known")
         return cls(
             data["path"],
-            tuple(Scope(*row[:7], tuple(row[7])) for row in data["scopes"]),
+            tuple(_scope(row) for row in data["scopes"]),
             tuple(_unpacked(row) for row in data["statements"]),
             tuple(data["future"]),
             data["doc"],
             data["fault"],
         )
+
+
+def _scope(row: list[Any]) -> Scope:
+    defaults = tuple((name, tuple(reads)) for name, reads in row[8])
+    return Scope(*row[:7], tuple(row[7]), defaults)
 
 
 def _packed(s: Statement) -> list[Any]:
@@ -289,10 +307,22 @@ class _Reader:
         is_class = isinstance(node, ast.ClassDef)
         bases = tuple(_base(base) for base in node.bases) if is_class else ()
         traits = _class_traits(node) if is_class else _function_traits(node)
-        self.scopes.append(
-            Scope(CLASS if is_class else FUNCTION, name, scope, place, first, end, traits, bases)
-        )
+        kind = CLASS if is_class else FUNCTION
+        defaults = () if is_class else self._defaults(node)
+        self.scopes.append(Scope(kind, name, scope, place, first, end, traits, bases, defaults))
         return traits, self._block(node.body, index, -1, BODY)
+
+    def _defaults(self, node: Any) -> tuple[tuple[str, tuple[str, ...]], ...]:
+        arguments = node.args
+        positional = [*arguments.posonlyargs, *arguments.args]
+        pairs = list(zip(reversed(positional), reversed(arguments.defaults)))
+        pairs += [(name, value) for name, value in zip(arguments.kwonlyargs, arguments.kw_defaults) if value]
+        found = []
+        for name, value in pairs:
+            reads = effects_of(ast.Expr(value), self.names, evaluated=False).reads
+            if reads:
+                found.append((name.arg, reads))
+        return tuple(found)
 
 
 def _lines(node: Any) -> tuple[int, int, int]:
