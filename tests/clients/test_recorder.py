@@ -284,7 +284,9 @@ INIT = "src/shop/__init__.py"
 def test_lines_belong_to_the_test_that_executed_them(project, steps):
     total = project.line(INIT, "return count * shop")
     assert executed(steps("test_total"), INIT) == {total}
-    assert executed(steps("test_total"), "src/shop/prices.py") == {project.line("src/shop/prices.py", "return 2")}
+    assert executed(steps("test_total"), "src/shop/prices.py") == {
+        project.line("src/shop/prices.py", "return 2")
+    }
     assert executed(steps("test_greeting"), INIT) == {project.line(INIT, "greeting.txt")}
     assert executed(steps("test_later"), INIT) == {project.line(INIT, "return 3")}
 
@@ -296,7 +298,9 @@ def test_what_runs_at_import_is_apart(project, recording, steps):
     assert "tests/test_shop.py" in recording.collections["tests/test_shop.py"].imported
     assert steps("test_lazy").imported == {"src/shop/lazy.py"}
     assert steps("test_dynamic").imported == {"src/shop/lazy.py"}
-    assert executed(steps("test_lazy"), "src/shop/lazy.py") == {project.line("src/shop/lazy.py", "return NAME")}
+    assert executed(steps("test_lazy"), "src/shop/lazy.py") == {
+        project.line("src/shop/lazy.py", "return NAME")
+    }
     assert "src/shop/unused.py" not in recording.imports
 
 

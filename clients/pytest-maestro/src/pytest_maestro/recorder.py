@@ -140,9 +140,9 @@ class Recorder:
         self.lines.follow()
         run = self.runs[item.nodeid] = self._run(item)
         before = self.ledger.switch(run.phases[SETUP])
-        yield
+        outcome = yield
         self.ledger.switch(before)
-        run.over = True
+        run.over = outcome.excinfo is None
         if self.lines.lost():
             text = "The tracer was taken away by this test or something else: its lines are not all known."
             self.notes.append(Note("unmeasured", run.path, text, item.nodeid))

@@ -9,6 +9,7 @@ from __future__ import annotations
 import http.client
 import json
 import time
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -65,8 +66,13 @@ def _ask(service: Service, repository: str, checkout: Checkout) -> Decision:
     found = service.query(SELECTION, {"repository": repository, "diff": diff, "rev": commit})["testSelection"]
     reasons = {each["test"]: _first(each["reasons"]) for each in found["selected"]}
     # A test is left out only where the service says that it knows it and that the change cannot alter it.
-    skipped = frozenset(found["skipped"]) - reasons.keys()
+    skipped = frozenset(node for node in found["skipped"] if not _is_named(node, reasons))
     return Decision(reasons, skipped, source, tuple((*found["widened"], *found["notes"])))
+
+
+def _is_named(node: str, reasons: Mapping[str, object]) -> bool:
+    """Whether a test is selected: by its own id, without its parameters, or by its file."""
+    return not {node, node.partition("[")[0], node.partition("::")[0]}.isdisjoint(reasons)
 
 
 def _first(reasons: list[list[str]]) -> tuple[str, ...]:

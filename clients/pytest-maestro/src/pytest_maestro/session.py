@@ -121,9 +121,11 @@ def refusal(exitstatus: int, broken: bool, ran: bool) -> str:
     """Why a run leaves no recording, or empty: a broken one must not take a good one's place."""
     if broken:
         return "some files could not be collected, so an earlier recording is left as it was."
+    if not ran:
+        return "no test ran, so an earlier recording is left as it was."
     if exitstatus not in ENDED:
         return f"the run ended with status {int(exitstatus)}, so an earlier recording is left as it was."
-    return "" if ran else "no test ran, so an earlier recording is left as it was."
+    return ""
 
 
 class Worker(Session):
