@@ -15,6 +15,8 @@ from graph.ingest import history
 from graph.ingest.git import Commit, Mirror
 from graph.memory import uncollected
 from graph.progress import Progress, silent
+from graph.renewal import pays
+from graph.residence import Residence, moved
 from graph.resolution import Resolution, content_of, fingerprint, holds, open_arrays, resolve
 from graph.schema import EdgeKind
 from graph.store import Run, Store
@@ -71,6 +73,7 @@ async def index(
     engine: bool = True,
     with_history: bool = True,
     progress: Progress = silent,
+    residence: Residence | None = None,
 ) -> IndexReport:
     """Index a revision of a clone; a repository's head moves only when everything was written.
 
@@ -82,6 +85,8 @@ async def index(
         The revision to index, `HEAD` by default.
     full : bool
         Resolve and compare everything again, even where nothing changed.
+    residence : Residence, optional
+        What a Maestro that stays up keeps of the trees it read: an edit is then a small matter.
 
     Raises
     ------
@@ -96,7 +101,9 @@ async def index(
         progress("reading the repository", 0, 0)
         mirror = Mirror.refresh(source, workspace.mirror(scope))
         commit = mirror.head() if rev == "HEAD" else mirror.resolve(rev)
-        indexed = await _index_code(store, workspace, mirror, scope, commit, full, engine, progress)
+        indexed = await _index_code(
+            store, workspace, mirror, scope, commit, full, engine, progress, None if full else residence
+        )
         resolution, delta, head, arrays = indexed
         past = None
         if with_history:
@@ -129,6 +136,7 @@ async def _index_code(
     full: bool,
     engine: bool,
     progress: Progress,
+    residence: Residence | None,
 ) -> tuple[Resolution | None, Delta, int, Incidence]:
     head = await store.head(scope)
     arrays = await current_arrays(store, workspace, scope)
@@ -144,11 +152,13 @@ async def _index_code(
     content = content_of(mirror, scope, commit.tree)
     if arrays is not None and not full and holds(mirror, arrays, content, engine):
         return await _move_head(store, workspace, scope, commit, arrays)
-    resolution = resolve(workspace, mirror, scope, commit.tree, engine=engine, progress=progress)
+    resolution = resolve(
+        workspace, mirror, scope, commit.tree, engine=engine, progress=progress, residence=residence
+    )
     run = await store.begin(
         scope, commit=commit.id, tree=commit.tree, families=CODE_FAMILIES, resolver=fingerprint(engine)
     )
-    delta, births = difference(arrays, resolution.batch, run.number)
+    delta, births = _delta(arrays, resolution, run, engine)
     await _write(store, run, delta, progress)
     built = carried(
         arrays,
@@ -167,6 +177,19 @@ async def _index_code(
     return resolution, delta, run.number, built
 
 
+def _delta(
+    arrays: Incidence | None, resolution: Resolution, run: Run, engine: bool
+) -> tuple[Delta, list[int]]:
+    """What moved: by the step from the tree that the arrays hold where it is known, else by comparing all."""
+    step = resolution.step
+    held = (arrays.tree, arrays.resolver) if arrays is not None else None
+    if step is not None and arrays is not None and held == (step.tree, fingerprint(engine)):
+        delta = moved(arrays, step, resolution.batch)
+        if delta is not None and pays(arrays, len(delta.created) + len(delta.ended)):
+            return delta, []
+    return difference(arrays, resolution.batch, run.number)
+
+
 async def _move_head(
     store: Store, workspace: Workspace, scope: Scope, commit: Commit, arrays: Incidence
 ) -> tuple[None, Delta, int, Incidence]:
@@ -174,10 +197,10 @@ async def _move_head(
     run = await store.begin(
         scope, commit=commit.id, tree=commit.tree, families=CODE_FAMILIES, resolver=arrays.resolver
     )
-    moved = replace(arrays, head=run.number, commit=commit.id, tree=commit.tree)
+    carried_on = replace(arrays, head=run.number, commit=commit.id, tree=commit.tree)
     await store.flip(run)
-    moved.save(workspace.arrays(scope, "code"))
-    return None, none(), run.number, moved
+    carried_on.save(workspace.arrays(scope, "code"))
+    return None, none(), run.number, carried_on
 
 
 async def _write(store: Store, run: Run, delta: Delta, progress: Progress) -> None:

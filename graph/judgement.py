@@ -7,11 +7,13 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from graph.changes import Change
+from graph.changes import Change, Side
 from graph.comparison import Comparison, compare
+from graph.incidence import Incidence
 from graph.ingest.git import Mirror
 from graph.overlay import Overlay, unite
 from graph.progress import Progress, silent
+from graph.residence import Residence
 from graph.resolution import side
 from graph.workspace import Workspace
 
@@ -45,16 +47,29 @@ def judge(
     *,
     engine: bool = True,
     progress: Progress = silent,
+    residence: Residence | None = None,
 ) -> Judgement:
-    """Resolve both sides of a change by the same resolver and compare them; writes no store."""
+    """Resolve both sides of a change by the same resolver and compare them; writes no store.
+
+    `residence` is what a Maestro that stays up keeps of the trees it read (see `resolution.resolve`).
+    """
     scope = change.scope
     workspace.prepare(scope)
-    base, base_had = side(
-        workspace, mirror, scope, change.base.tree, change.base.commit, engine=engine, progress=progress
-    )
-    head, head_had = side(
-        workspace, mirror, scope, change.head.tree, change.head.commit, engine=engine, progress=progress
-    )
+
+    def had(revision: Side) -> tuple[Incidence, str]:
+        return side(
+            workspace,
+            mirror,
+            scope,
+            revision.tree,
+            revision.commit,
+            engine=engine,
+            progress=progress,
+            residence=residence,
+        )
+
+    base, base_had = had(change.base)
+    head, head_had = had(change.head)
     comparison = compare(base, head, change.files)
     graph = unite(base, head, comparison.moved)
     found = [graph.find(start.kind, start.key) for start in comparison.starts]

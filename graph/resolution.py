@@ -11,12 +11,14 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from graph.errors import CorruptError, RepositoryError
-from graph.facts import Batch, Scope, file_node
+from graph.facts import Batch, Fact, Scope, file_node
 from graph.incidence import Incidence
 from graph.ingest import owners, walk
 from graph.ingest.git import EMPTY_TREE, Mirror
 from graph.ingest.python import configuration, reader
+from graph.ingest.python.linkage import Linkage
 from graph.progress import Progress, silent
+from graph.residence import Residence, Step
 from graph.workspace import Workspace
 
 SIDES_KEPT = 24
@@ -32,6 +34,8 @@ class Resolution:
     sources: int
     coverage: str
     """What was read and what has no reader yet, in a sentence."""
+    step: Step | None = None
+    """How the facts follow from those of the tree read before, where that is known."""
 
 
 def resolve(
@@ -42,8 +46,14 @@ def resolve(
     *,
     engine: bool = True,
     progress: Progress = silent,
+    residence: Residence | None = None,
 ) -> Resolution:
     """Read one tree of a repository into facts; runs nothing of the repository.
+
+    Parameters
+    ----------
+    residence : Residence, optional
+        What a Maestro that stays up keeps of the tree that it read before; it changes no fact.
 
     Raises
     ------
@@ -52,19 +62,38 @@ def resolve(
     """
     found = walk.walk(mirror, tree, scope)
     settings = _settings(mirror, tree, found)
+    cache = workspace.cache(scope)
+    before = residence.python.linkage(scope, cache) if residence is not None else None
     batch = reader.read(
         scope,
         found.sources,
         mirror.blob,
-        workspace.cache(scope),
+        cache,
         settings={path: mirror.blob(blob) for path, blob in settings},
         engine=engine,
         progress=progress,
+        resident=residence.python if residence is not None else None,
     )
-    batch.add(file_node(scope, path, found.languages[path]) for path, _ in settings)
-    batch.add(found.diagnoses)
-    batch.add(owners.read_owners(mirror, tree, scope, found.languages))
-    return Resolution(tree, batch, len(found.sources), found.coverage())
+    rest: list[Fact] = [file_node(scope, path, found.languages[path]) for path, _ in settings]
+    rest += found.diagnoses
+    rest += owners.read_owners(mirror, tree, scope, found.languages)
+    step = None
+    if residence is not None:
+        step = _step(residence, scope, before, residence.python.linkage(scope, cache), rest)
+        residence.keep(scope, tree, rest)
+    batch.add(rest)
+    return Resolution(tree, batch, len(found.sources), found.coverage(), step)
+
+
+def _step(
+    residence: Residence, scope: Scope, before: Linkage | None, after: Linkage | None, rest: list[Fact]
+) -> Step | None:
+    tree = residence.step(scope, rest)
+    if tree is None or before is None or after is None or after.moved is None:
+        return None
+    went = [edge for path in after.moved for edge in before.edges(path)]
+    came = [edge for path in after.moved for edge in after.edges(path)]
+    return Step(tree, went, came)
 
 
 def fingerprint(engine: bool = True) -> str:
@@ -84,6 +113,7 @@ def side(
     *,
     engine: bool = True,
     progress: Progress = silent,
+    residence: Residence | None = None,
 ) -> tuple[Incidence, str]:
     """The arrays of any tree, and how they were had: "indexed", "kept" or "resolved".
 
@@ -99,7 +129,7 @@ def side(
     if kept is not None:
         os.utime(path)
         return kept, "kept"
-    batch = _facts_of_side(workspace, mirror, scope, tree, engine, progress)
+    batch = _facts_of_side(workspace, mirror, scope, tree, engine, progress, residence)
     built = Incidence.build(
         batch, scope=scope, head=0, commit=commit, tree=tree, resolver=fingerprint(engine), previous=head
     )
@@ -143,13 +173,21 @@ def _settings(mirror: Mirror, tree: str, found: walk.Walk) -> list[tuple[str, st
 
 
 def _facts_of_side(
-    workspace: Workspace, mirror: Mirror, scope: Scope, tree: str, engine: bool, progress: Progress
+    workspace: Workspace,
+    mirror: Mirror,
+    scope: Scope,
+    tree: str,
+    engine: bool,
+    progress: Progress,
+    residence: Residence | None,
 ) -> Batch:
     """Facts of one side. A side may hold nothing to read (a first commit's other side, say)."""
     if tree == EMPTY_TREE:
         return Batch()
     try:
-        return resolve(workspace, mirror, scope, tree, engine=engine, progress=progress).batch
+        return resolve(
+            workspace, mirror, scope, tree, engine=engine, progress=progress, residence=residence
+        ).batch
     except RepositoryError:
         if any(entry.path.endswith(".py") for entry in mirror.files(tree)):
             raise
