@@ -84,7 +84,7 @@ class Child:
 def begin() -> None:
     """Record this process, from the start of its interpreter on; does nothing where nobody asked for it."""
     folder, since = os.environ.get(FOLDER, ""), os.environ.get(SINCE, "")
-    if not since or not os.path.isdir(folder):
+    if Forks.registered or not since or not os.path.isdir(folder):
         return
     try:
         _begin(folder, since)
