@@ -391,7 +391,8 @@ class _Collector:
     def _call(self, node: ast.Call) -> None:
         self.traits.add(CALLING)
         function = node.func
-        self.calls[self._chain(function) or "?"] = None
+        if not (isinstance(function, ast.Attribute) and isinstance(function.value, DISPLAYS)):
+            self.calls[self._chain(function) or "?"] = None
         if isinstance(function, ast.Attribute) and function.attr in MUTATORS:
             self._alter(function.value)
         if isinstance(function, ast.Name) and function.id in {"getattr", "hasattr", "setattr", "delattr"}:

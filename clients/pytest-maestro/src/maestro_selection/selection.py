@@ -20,7 +20,7 @@ from maestro_selection.changes import (
     FileChange,
 )
 from maestro_selection.evidence import Evidence, own_span
-from maestro_selection.program import global_slot
+from maestro_selection.program import Place, global_slot
 from maestro_selection.records import Recording, span
 from maestro_selection.spread import Cause, Reach, Spread, World, shown
 from maestro_selection.tables import CLASS, MODULE, FileTable
@@ -108,7 +108,7 @@ class _Run:
         self.groups: list[tuple[int, Cause]] = []
         self.widened: list[str] = []
         self.notes: list[str] = []
-        self.globals = Spread(world)
+        self.globals = Spread(world, frozenset(_gone(changes)))
         self.new_tables = {change.path: change.new for change in changes if change.new is not None}
 
     def judge(self) -> None:
@@ -361,6 +361,20 @@ class _Run:
             chosen.append(Chosen(test.node, test.seconds, paths))
         skipped = [self.evidence.nodes[n] for n in self.evidence.members(self.evidence.all & ~mask)]
         return Selection(tuple(chosen), tuple(skipped), tuple(dict.fromkeys(self.widened)), tuple(self.notes))
+
+
+def _gone(changes: list[FileChange]) -> Iterator[Place]:
+    """Statements of the old state that are no more, and all that is inside those that are."""
+    for change in changes:
+        if change.old is None:
+            continue
+        for changed in change:
+            if changed.how != REMOVED or changed.old < 0:
+                continue
+            around = change.old.statements[changed.old]
+            for index, statement in enumerate(change.old.statements):
+                if around.first <= statement.first and statement.end <= around.end:
+                    yield change.path, index
 
 
 def _old_scope(change: FileChange, changed: Changed) -> int:

@@ -64,8 +64,10 @@ class Reach:
 class Spread:
     """One difference on its way."""
 
-    def __init__(self, world: World) -> None:
+    def __init__(self, world: World, gone: frozenset[Place] = frozenset()) -> None:
         self.world = world
+        # Statements that are no more: they read nothing, and that they are gone is a change of its own.
+        self.gone = gone
         self.program = world.program
         self.evidence = world.evidence
         self.reaching = world.reaching
@@ -95,6 +97,8 @@ class Spread:
         if path:
             self._implicit(path, name, cause)
         for place in self.program.readers(slot):
+            if place in self.gone:
+                continue
             why = Cause(f"{shown(slot)} is read at {self.where(place)}", cause)
             file, index = place
             table = self.program.tables[file]
