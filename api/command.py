@@ -5,7 +5,17 @@ from __future__ import annotations
 import typer
 
 from api import __version__
-from api.commands import exporting, health, indexing, questions, reviewing, serving, testing
+from api.commands import (
+    backups,
+    exporting,
+    health,
+    indexing,
+    questions,
+    reporting,
+    reviewing,
+    serving,
+    testing,
+)
 
 EPILOG = "Settings are environment variables (docs/settings.md). Every command has its own --help."
 
@@ -42,6 +52,7 @@ for command, panel in (
     (questions.impact, ASK),
     (testing.tests, ASK),
     (reviewing.reviewers, ASK),
+    (reporting.report, ASK),
     (questions.path, ASK),
     (questions.search, ASK),
     (exporting.export, ASK),
@@ -49,6 +60,8 @@ for command, panel in (
     (indexing.status, KEEP),
     (indexing.prune, KEEP),
     (health.doctor, LOOK),
+    (backups.backup, LOOK),
+    (backups.restore, LOOK),
     (serving.serve, LOOK),
 ):
     app.command(rich_help_panel=panel)(command)

@@ -397,6 +397,21 @@ class Pruned(Document, frozen=True, kw_only=True):
     bytes: Annotated[int, Meta(description="Room freed in the data folder.")]
 
 
+class Saved(Document, frozen=True, kw_only=True):
+    """A backup that was made or restored (`maestro backup`, `maestro restore`)."""
+
+    SHAPE = "backup"
+
+    folder: Annotated[str, Meta(description="Folder of the backup.")]
+    repositories: Annotated[tuple[str, ...], Meta(description="Names of the repositories in it.")]
+    facts: Annotated[int, Meta(description="Hyperedges in it, retired ones with them.")]
+    nodes: Annotated[int, Meta(description="Nodes in it.")]
+    bytes: Annotated[int, Meta(description="Its size.")]
+    findings: Annotated[
+        tuple[str, ...], Meta(description="What `maestro doctor` finds wrong after it was restored.")
+    ] = ()
+
+
 class Failed(Document, frozen=True, kw_only=True):
     """An error, where `--json` was asked for; it goes to standard output like an answer."""
 
@@ -410,7 +425,7 @@ class Failed(Document, frozen=True, kw_only=True):
 
 
 DOCUMENTS: tuple[type[Document], ...] = (
-    Impact, Paths, Found, Tests, Export, Indexed, Status, Health, Pruned, Failed,
+    Impact, Paths, Found, Tests, Export, Indexed, Status, Health, Pruned, Saved, Failed,
 )  # fmt: skip
 
 

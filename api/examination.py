@@ -57,7 +57,7 @@ async def examine(settings: Settings, repair: bool = False, progress: Progress =
             standings = await service.standings()
             for standing in standings:
                 progress(f"looking at {standing.scope.repository}", 0, 0)
-                checks += await _repository(service, standing, repair)
+                checks += await look_at(service, standing, repair)
             checks += _strays(service.workspace, settings.tenant, standings)
     except MaestroError as error:
         checks.append(wrong("server", error.message, error.hint))
@@ -89,7 +89,7 @@ def _disk(settings: Settings) -> Check:
     return note("disk", detail, "That will not last long.") if free < SCARCE else well("disk", detail)
 
 
-async def _repository(service: Service, standing: Standing, repair: bool) -> list[Check]:
+async def look_at(service: Service, standing: Standing, repair: bool = False) -> list[Check]:
     """Everything about one repository; what is broken is mended first where that is asked for."""
     scope, name = standing.scope, standing.scope.repository
     checks = []

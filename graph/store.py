@@ -14,13 +14,13 @@ they started with. What an unfinished run wrote is after every head, and is swep
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Iterable, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass, field, replace
 from typing import Any, NamedTuple
 
 from graph import claims, embedded, migrations, packing, resumption, upkeep, writing
-from graph.bolt import Address, Line, Row, Transaction
+from graph.bolt import Address, Line, Page, Row, Transaction
 from graph.claims import Claim, Owner
 from graph.cypher import Filling
 from graph.errors import NotFoundError, StoreBusyError, StoreError
@@ -315,6 +315,21 @@ class Store:
             async for place, page in rows:
                 label = parts[place][0]
                 yield [(packing.read_node(label, key, props), 0) for key, props in page]
+
+    def reading(
+        self, statements: Iterable[tuple[str, Filling, Mapping[str, Any]]]
+    ) -> AbstractAsyncContextManager[AsyncIterator[tuple[int, Page]]]:
+        """Rows of reading statements in pages, each with the place of its statement, in one transaction."""
+        return self._line.reading(statements)
+
+    @asynccontextmanager
+    async def claimed(self, scope: Scope) -> AsyncIterator[tuple[Line, Claim]]:
+        """Be a repository's only writer for a while: the line, and the claim that writing must renew."""
+        claim = await claims.take(self._line, claims.writer(scope), self._owner)
+        try:
+            yield self._line, claim
+        finally:
+            await asyncio.shield(claim.release(self._line))
 
     async def repositories(self) -> list[Standing]:
         """Every repository in the store, by key, and whether a run is under way or broke off."""

@@ -1,0 +1,7 @@
+// Put back a run as it was.
+// params: $key, $number, $commit, $tree, $family, $resolver, $received, $at
+// columns: number
+MERGE (run:Run {key: $key})
+SET run.number = $number, run.commit = $commit, run.tree = $tree, run.family = $family,
+    run.resolver = $resolver, run.received = $received, run.at = $at
+RETURN run.number AS number
