@@ -6,11 +6,12 @@ import ast
 import builtins
 from typing import Optional
 
+from maestro_selection.changes import Layout
 from maestro_selection.effects import ALTERING_LOCAL, ALTERING_OUTER, CALLING, MILD
 from maestro_selection.meaning import digest
 from maestro_selection.program import Program, attribute
-from maestro_selection.reaching import BUILTIN_METHODS, CREATING, Reaching
-from maestro_selection.tables import CLASS, FUNCTION, FileTable, Statement
+from maestro_selection.reaching import BUILTIN_METHODS, Reaching
+from maestro_selection.tables import BODY, CLASS, FUNCTION, FileTable, Statement
 
 NOTHING_RETURNED = frozenset(
     digest([node], {}) for node in (ast.Return(value=None), ast.Return(value=ast.Constant(value=None)))
@@ -57,6 +58,55 @@ class Containment:
         if any(self._is_managed(attribute(chain)) for chain in effects.stores):
             return None
         return frozenset("." + attribute(chain) for chain in effects.stores)
+
+    def of_locals(self, table: FileTable, layout: Layout, index: int) -> Optional[frozenset[str]]:
+        """The attributes in which a statement that binds local variables ends up; None when it goes further.
+
+        A condition that only decides whether to raise is no way on: when a module's import raises, every run shows it.
+        """
+        waiting, done = [index], set()
+        found: set[str] = set()
+        scope = table.statements[index].scope
+        while waiting:
+            current = waiting.pop()
+            if current in done:
+                continue
+            done.add(current)
+            stored = self.of_stores(table, current)
+            if stored is not None:
+                found |= stored
+                continue
+            names = self._bound_only(table.statements[current])
+            if names is None:
+                return None
+            for other, statement in enumerate(table.statements):
+                if not names & set(statement.effects.locals) or other in done:
+                    continue
+                if statement.scope != scope:
+                    return None
+                if self._only_raises(table, layout, other):
+                    done.update(layout.below(other))
+                else:
+                    waiting.append(other)
+        return frozenset(found)
+
+    def _bound_only(self, statement: Statement) -> Optional[set[str]]:
+        """The local names that a statement binds, when that is all it does."""
+        effects = statement.effects
+        if statement.kind not in {"Assign", "AnnAssign"} or effects.stores or effects.alters or effects.binds:
+            return None
+        if set(effects.traits) & {ALTERING_LOCAL, ALTERING_OUTER} or not self._calls_quietly(statement):
+            return None
+        return {name[1:] for name in effects.locals if name.startswith("=")}
+
+    def _only_raises(self, table: FileTable, layout: Layout, index: int) -> bool:
+        statement = table.statements[index]
+        inside = layout.inside(index)
+        if statement.kind == "Raise":
+            return True
+        if statement.kind != "If" or set(inside) != {BODY} or not self._calls_quietly(statement):
+            return False
+        return table.statements[inside[BODY][-1]].kind == "Raise"
 
     def of_function(self, path: str, scope: int) -> Optional[frozenset[str]]:
         """The global values that a function alters, when nothing else comes out of it; None when more can."""
@@ -168,4 +218,3 @@ PURE_BUILTINS = frozenset(dir(builtins)) - {
     "open",
     "__import__",
 }
-_ = CREATING

@@ -18,6 +18,7 @@ from maestro_selection.changes import (
     REMOVED,
     Changed,
     FileChange,
+    Layout,
 )
 from maestro_selection.evidence import Evidence, own_span
 from maestro_selection.program import Place, global_slot
@@ -166,7 +167,10 @@ class _Run:
         cause = Cause(f"it is executed while {importer} is imported", Cause(str(changed)))
         slots: frozenset[str] = frozenset()
         for table, index in self._versions(change, changed):
-            stored = self.world.containment.of_stores(table, index)
+            containment = self.world.containment
+            stored = containment.of_stores(table, index)
+            if stored is None:
+                stored = containment.of_locals(table, Layout(table), index)
             if stored is None:
                 self.globals.importing(importer, changed.path, scope, cause)
                 return
