@@ -23,7 +23,8 @@ from api.graphql.context import Context, begin
 from api.graphql.schema import schema
 from api.service import Service
 from api.settings import Settings
-from graph.errors import InputError, MaestroError, PolicyError, StoreBusyError
+from graph.errors import CorruptError, InputError, MaestroError, PolicyError, StoreBusyError
+from graph.mapping import guard
 
 T = TypeVar("T")
 
@@ -201,6 +202,7 @@ def listen(host: str, port: int) -> socket.socket:
 
 def run(settings: Settings, listening: socket.socket) -> None:
     """Serve until ctrl-C or SIGTERM."""
+    guard(failure_of(CorruptError("")).exit_code)
     config = uvicorn.Config(
         create(settings),
         log_level="info" if settings.debug else "warning",

@@ -23,6 +23,7 @@ from graph.facts import Scope
 from graph.incidence import Incidence
 from graph.ingest.clone import locate
 from graph.ingest.git import Mirror
+from graph.mapping import intact
 from graph.progress import Progress, silent
 from graph.queries import edges, impact, nodes, paths, search
 from graph.queries.proofs import Proofs
@@ -163,7 +164,8 @@ class Service:
         """The code of a repository at its head."""
         head = await self.store.head(scope)
         kept = self.kept.get(scope)
-        if kept is not None and head is not None and (kept.head, kept.commit) == (head.number, head.commit):
+        same = kept is not None and head is not None and (kept.head, kept.commit) == (head.number, head.commit)
+        if kept is not None and same and intact(kept):
             return kept
         found = await indexing.current_arrays(self.store, self.workspace, scope)
         if found is None:

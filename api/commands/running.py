@@ -19,7 +19,7 @@ from api.console import Meter, messages, showing
 from api.failures import INTERRUPTED, failure_of, masked
 from api.rendering import printable
 from api.settings import Settings, read_settings
-from graph.errors import AmbiguousError, MaestroError
+from graph.errors import AmbiguousError, CorruptError, MaestroError
 
 if TYPE_CHECKING:
     from api.service import Service
@@ -60,7 +60,9 @@ def answer(work: Work, json: bool, resuming: str = "") -> documents.Document:
 async def _work(settings: Settings, work: Work) -> documents.Document:
     # Only now: the service brings numpy and the driver along, which --help does not need.
     from api.service import Service
+    from graph.mapping import guard
 
+    guard(failure_of(CorruptError("")).exit_code)
     with showing(messages()) as meter:
         async with Service.open(settings, meter) as service:
             return await work(service, meter)
