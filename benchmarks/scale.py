@@ -14,13 +14,14 @@ import asyncio
 import tempfile
 from pathlib import Path
 
-from benchmarks import bare, scale_arrays, scale_store
+from benchmarks import bare, renewal, scale_arrays, scale_hub, scale_reading, scale_store
 from benchmarks.cones import resolved
 from benchmarks.figures import print_figures
 from benchmarks.growth import copies_for, grow
 from benchmarks.servers import SERVERS, running
 from graph.incidence import Incidence
 from graph.store import Store
+from graph.workspace import Workspace
 
 HERE = Path(__file__).resolve().parent.parent
 MORE = 10
@@ -86,19 +87,25 @@ def array_figures(base: Incidence, size: int, folder: Path) -> dict[str, float]:
     return figures
 
 
-async def store_figures(base: Incidence, size: int, server: str, folder: Path) -> dict[str, float]:
-    """What is measured on a server, at a size."""
-    mark = mark_of(size)
-    with running(server, folder / "server") as settings:
+async def store_figures(base: Incidence, asked: argparse.Namespace, folder: Path) -> dict[str, float]:
+    """What is measured on a server, at a size, and how what it costs grows up to there."""
+    data, mark = folder / "server", mark_of(asked.size)
+    with running(asked.server, data) as settings:
         async with Store.open(settings) as store:
             await store.migrate()
             print(store.server)
             with bare.driver_of(store) as driver:
-                scope, figures = await scale_store.write_figures(store, driver, base, size)
+                scope, figures = await scale_store.write_figures(store, driver, base, asked.size)
                 built, more = await scale_store.build_figures(store, driver, scope, folder)
-                figures |= more
-                found = {f"{name}_{mark}": value for name, value in figures.items()}
-                return found | scale_store.cypher_figures(driver, store, built)
+                figures = {f"{name}_{mark}": value for name, value in (figures | more).items()}
+                figures |= scale_store.cypher_figures(driver, store, built)
+            figures["delta_ratio"] = float(renewal.measure(built)["delta_ratio"])
+            del built
+            arrays = Workspace(folder).arrays(scope, "code")
+            figures |= await scale_reading.reading_figures(store, asked.clone, arrays, folder)
+            arrays.unlink()
+            figures |= await scale_hub.hub_figures(store, data, asked.size // 10)
+            return figures
 
 
 def main() -> None:
@@ -119,7 +126,7 @@ def main() -> None:
         print(f"{asked.clone.resolve().name}: {len(base.member_node):,} incidences")
         figures: dict[str, float] = {}
         if not asked.arrays_only:
-            figures |= asyncio.run(store_figures(base, asked.size, asked.server, folder))
+            figures |= asyncio.run(store_figures(base, asked, folder))
         large = array_figures(base, asked.size * MORE, folder)
         small = array_figures(base, asked.size, folder)
     mark = mark_of(asked.size * MORE)

@@ -64,6 +64,7 @@ class Incidence:
     count : int32[m]
         The property `count`, as Unresolved has it; 0 elsewhere.
     member_ptr : int64[m + 1]; member_node, member_line : int32[k]; member_role : uint8[k]
+        Offsets are int32 in files, where they fit.
     line_ptr : int64[m + 1]; lines : int32
         Lines of the sites, counted from the first line of the symbol that holds them.
     edge_rest, node_rest
