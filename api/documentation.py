@@ -12,6 +12,7 @@ import msgspec
 
 from api.documents import DOCUMENTS, Document
 from api.failures import INTERRUPTED, TABLE, UNHEALTHY
+from api.reports.findings import Report
 from api.review_documents import Reviewers
 from api.settings import PREFIX, Settings
 from graph.schema import EDGES, NODES, TIER_OF, EdgeSpec, Tier
@@ -117,7 +118,7 @@ def failures_page() -> str:
 
 def json_page() -> str:
     """docs/json.md: the documents that `--json` prints."""
-    shapes: tuple[type[Document], ...] = (*DOCUMENTS[:-1], Reviewers, DOCUMENTS[-1])
+    shapes: tuple[type[Document], ...] = (*DOCUMENTS[:-1], Reviewers, Report, DOCUMENTS[-1])
     schemas, parts = msgspec.json.schema_components(shapes, ref_template="#{name}")
     lines = [
         "# Documents for programs\n\n", WRITTEN,

@@ -15,7 +15,7 @@ _STYLES = {"exact": "solid", "typed": "solid", "hierarchy": "dashed", "name": "d
 def draw_dot(impact: Impact) -> str:
     """The cone in the DOT language of Graphviz."""
     steps, left = _steps(impact)
-    changed = {entry.symbol.key for entry in impact.changed}
+    changed = {node_key(entry.symbol) for entry in impact.changed}
     lines = [
         "digraph impact {",
         "  rankdir=LR;",
@@ -26,7 +26,7 @@ def draw_dot(impact: Impact) -> str:
         shape = ", peripheries=2" if key in changed else ", shape=ellipse" if symbol.kind == "Test" else ""
         lines.append(f"  {identity} [label={_dot(_label(symbol))}{shape}];")
     for step in steps:
-        ends = f"{names[step.source.key][0]} -> {names[step.target.key][0]}"
+        ends = f"{names[node_key(step.source)][0]} -> {names[node_key(step.target)][0]}"
         lines.append(f"  {ends} [label={_dot(_edge(step))}, style={_STYLES.get(step.tier, 'solid')}];")
     if left:
         lines.append(f"  label={_dot(_left(left))};")
@@ -36,7 +36,7 @@ def draw_dot(impact: Impact) -> str:
 def draw_mermaid(impact: Impact) -> str:
     """The cone as a Mermaid flowchart, which GitHub and GitLab draw in Markdown."""
     steps, left = _steps(impact)
-    changed = {entry.symbol.key for entry in impact.changed}
+    changed = {node_key(entry.symbol) for entry in impact.changed}
     lines = ["flowchart LR"]
     names = _names(impact, steps)
     for identity, symbol in names.values():
@@ -44,7 +44,7 @@ def draw_mermaid(impact: Impact) -> str:
         lines.append(f"  {identity}{opening}{_mermaid(_label(symbol))}{closing}")
     for step in steps:
         arrow = "-->" if step.tier in ("exact", "typed") else "-.->"
-        ends = names[step.source.key][0], names[step.target.key][0]
+        ends = names[node_key(step.source)][0], names[node_key(step.target)][0]
         lines.append(f"  {ends[0]} {arrow}|{_mermaid(_edge(step))}| {ends[1]}")
     lines.append("  classDef changed stroke-width:3px")
     if changed & names.keys():
@@ -54,12 +54,17 @@ def draw_mermaid(impact: Impact) -> str:
     return "\n".join(lines)
 
 
+def node_key(symbol: Symbol) -> str:
+    """A test and the function that it runs share a key, and are two things."""
+    return f"{symbol.kind} {symbol.key}"
+
+
 def _steps(impact: Impact) -> tuple[list[Step], int]:
     """Every edge of every proof once, nearest first, and how many were left out."""
     found: dict[tuple[str, str, str], Step] = {}
     for entry in sorted((*impact.reached, *impact.tests), key=lambda entry: entry.distance):
         for step in entry.proof:
-            found.setdefault((step.source.key, step.target.key, step.edge), step)
+            found.setdefault((node_key(step.source), node_key(step.target), step.edge), step)
     steps = list(found.values())
     return steps[:LIMIT], max(0, len(steps) - LIMIT)
 
@@ -67,7 +72,7 @@ def _steps(impact: Impact) -> tuple[list[Step], int]:
 def _names(impact: Impact, steps: list[Step]) -> dict[str, tuple[str, Symbol]]:
     symbols: dict[str, Symbol] = {}
     for symbol in _symbols(impact, steps):
-        symbols.setdefault(symbol.key, symbol)
+        symbols.setdefault(node_key(symbol), symbol)
     return {key: (f"n{number}", symbol) for number, (key, symbol) in enumerate(symbols.items())}
 
 

@@ -1,0 +1,1 @@
+"""A change's cone, tests, owners and reviewers as files: Markdown, SARIF and HTML."""
