@@ -164,7 +164,9 @@ class Service:
         """The code of a repository at its head."""
         head = await self.store.head(scope)
         kept = self.kept.get(scope)
-        same = kept is not None and head is not None and (kept.head, kept.commit) == (head.number, head.commit)
+        same = (
+            kept is not None and head is not None and (kept.head, kept.commit) == (head.number, head.commit)
+        )
         if kept is not None and same and intact(kept):
             return kept
         found = await indexing.current_arrays(self.store, self.workspace, scope)
