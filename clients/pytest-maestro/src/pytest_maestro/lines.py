@@ -48,6 +48,7 @@ class Lines:
         self._own: coverage.Coverage | None = None
         self._attached: list[coverage.Coverage] = []
         self._collectors: list[Any] = []
+        self._data: Any = None
         self._sets: dict[frozenset[int], int] = {}
         self._trace: Any = None
 
@@ -77,6 +78,7 @@ class Lines:
         data: Any = own.get_data()
         data.add_lines = self._take
         data.add_file_tracers = data.set_context = lambda *_: None
+        self._data = data
         own.start()
         self._own = own
         self._collectors.append(_checked(own))
@@ -127,7 +129,24 @@ class Lines:
     def drain(self) -> None:
         """Hand what was executed since the last time to the sink."""
         for collector in self._collectors:
-            collector.flush_data()
+            if collector.covdata is self._data and not collector.file_tracers:
+                self._take_from(collector)
+            else:
+                collector.flush_data()
+
+    def _take_from(self, collector: Any) -> None:
+        """What flushing does, without handing every file that was ever executed around each time."""
+        tracers = collector.tracers
+        if not any(tracer.activity() for tracer in tracers):
+            return
+        for tracer in tracers:
+            tracer.reset_activity()
+        for filename, lines in list(collector.data.items()):
+            if lines:
+                # Other threads may go on adding: only what was taken is taken out.
+                taken = frozenset(lines)
+                lines.difference_update(taken)
+                self._hand_over(filename, taken)
 
     def lost(self) -> bool:
         """Whether something took the tracer away since the last time; it is put back."""
@@ -150,17 +169,18 @@ class Lines:
 
     def _take(self, found: Mapping[str, Iterable[int]]) -> None:
         for filename, lines in found.items():
-            if not lines:
-                continue
-            path = self.place.relative(filename)
-            if not path:
-                continue
-            # Contexts repeat: most sets of lines have been seen before.
-            key = frozenset(lines)
-            bits = self._sets.get(key)
-            if bits is None:
-                bits = self._sets[key] = bitmap(key)
-            self.sink(path, bits)
+            if lines:
+                self._hand_over(filename, frozenset(lines))
+
+    def _hand_over(self, filename: str, lines: frozenset[int]) -> None:
+        path = self.place.relative(filename)
+        if not path:
+            return
+        # Contexts repeat: most sets of lines have been seen before.
+        bits = self._sets.get(lines)
+        if bits is None:
+            bits = self._sets[lines] = bitmap(lines)
+        self.sink(path, bits)
 
     def _concurrency(self) -> list[str]:
         """What the project has told coverage of its kind of concurrency (gevent, greenlet)."""
@@ -174,7 +194,8 @@ class Lines:
 
 def _checked(measuring: coverage.Coverage) -> Any:
     collector = getattr(measuring, "_collector", None)
-    missing = [name for name in ("flush_data", "should_trace", "tracers") if not hasattr(collector, name)]
+    known = ("covdata", "data", "file_tracers", "flush_data", "should_trace", "should_trace_cache", "tracers")
+    missing = [name for name in known if not hasattr(collector, name)]
     if missing:
         raise LinesError(f"this version of coverage ({coverage.__version__}) is not known")
     assert collector is not None
