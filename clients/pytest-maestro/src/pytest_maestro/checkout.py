@@ -12,9 +12,10 @@ import subprocess
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
-from pytest_maestro.places import SKIPPED_PARTS, Place, environments
+from pytest_maestro.places import SKIPPED_PARTS, Place
 
 LINK = "160000"
+NEW = b"??"
 TIME = 120
 PLAIN = (
     "--no-color",
@@ -41,6 +42,7 @@ class Checkout:
     def __init__(self, root: str, git: bool) -> None:
         self.root = root
         self.git = git
+        self.place = Place.at(root)
 
     @classmethod
     def around(cls, folder: str) -> Checkout:
@@ -86,13 +88,14 @@ class Checkout:
             mode, blob, _ = about.decode("ascii").split(" ")
             if mode != LINK:
                 held[os.fsdecode(path)] = blob
-        differing = []
-        for entry in status.split(b"\0")[:-1]:
-            if entry[1:2] != b" ":
-                differing.append(os.fsdecode(entry[3:]))
-                held.pop(differing[-1], None)
+        entries = [(entry[:2], os.fsdecode(entry[3:])) for entry in status.split(b"\0")[:-1]]
+        # A virtual environment that git was not told to ignore is no part of the repository.
+        entries = [(state, name) for state, name in entries if state != NEW or self._is_of_it(name)]
+        differing = [name for state, name in entries if state[1:] != b" "]
+        for name in differing:
+            held.pop(name, None)
         held.update(self.blobs(differing))
-        return held, bool(status)
+        return held, bool(entries)
 
     def blobs(self, paths: Iterable[str]) -> dict[str, str]:
         """Blob ids of files as they are on disk; those that are not there, or are no files, are left out."""
@@ -125,7 +128,7 @@ class Checkout:
         others = self._git("ls-files", "--others", "--exclude-standard", "-z")
         if found is None or others is None:
             return None
-        names = [os.fsdecode(name) for name in others.split(b"\0")[:-1]]
+        names = [name for each in others.split(b"\0")[:-1] if self._is_of_it(name := os.fsdecode(each))]
         if len(names) > most:
             return None
         parts = [found]
@@ -136,14 +139,16 @@ class Checkout:
             parts.append(added)
         return b"".join(parts).decode("utf-8", "replace")
 
+    def _is_of_it(self, name: str) -> bool:
+        return bool(self.place.relative(os.path.join(self.root, name)))
+
     def _python_files(self) -> list[str]:
         found = []
-        place = Place(self.root, environments(self.root))
         for folder, folders, names in os.walk(self.root):
             folders[:] = [name for name in folders if name not in SKIPPED_PARTS]
             for name in names:
                 if name.endswith(".py"):
-                    inner = place.relative(os.path.join(folder, name))
+                    inner = self.place.relative(os.path.join(folder, name))
                     found += [inner] if inner else []
         return found
 

@@ -12,7 +12,6 @@ from maestro_selection.recording import Note, Recording, RecordingError, merge, 
 from pytest_maestro.assembly import Before, completed, seen, with_history
 from pytest_maestro.checkout import Checkout
 from pytest_maestro.lines import LinesError
-from pytest_maestro.places import Place
 from pytest_maestro.recorder import Recorder
 
 OUTPUT = "maestro_recording"
@@ -76,7 +75,7 @@ class Session(Recorded):
     def __init__(self, config: pytest.Config, place: Path) -> None:
         super().__init__(config, place)
         self.before = Before(Checkout.around(str(config.rootpath)))
-        self.recorder = Recorder(Place.at(self.before.checkout.root))
+        self.recorder = Recorder(self.before.checkout.place)
         self.recording = False
 
     @classmethod
@@ -133,7 +132,7 @@ class Worker(Session):
 
     def __init__(self, config: pytest.Config, place: Path) -> None:
         Recorded.__init__(self, config, place)
-        self.recorder = Recorder(Place.at(Checkout.around(str(config.rootpath)).root))
+        self.recorder = Recorder(Checkout.around(str(config.rootpath)).place)
         self.recording = False
 
     def _finish(self, session: pytest.Session, exitstatus: int) -> None:
