@@ -117,7 +117,7 @@ class Desk:
         if not self._stays:
             return None
         try:
-            self._attendant = Attendant(found, copy.root, copy.support, copy.paths(), search)
+            self._attendant = Attendant(found, copy.root, copy.support, copy.paths(), search, copy.comments)
         except EngineError:
             return None  # asked again without watching, which says what is wrong with it
         self._attends = (found.binary, search, copy.root)
@@ -133,7 +133,7 @@ class Desk:
         if self._attendant is None:
             return None
         try:
-            read = self._attendant.renew()
+            read = self._attendant.renew(copy.comments)
         except EngineError:
             self.close()
             return None
@@ -223,7 +223,9 @@ class _Asking:
     def _read(self, paths: Iterable[str]) -> dict[str, answers.Answers]:
         held = set(self._view.paths())
         files = [path for path in paths if path in held]
-        with self._engine.report(self._view.root, files, self._search) as report:
+        with self._engine.report(
+            self._view.root, files, self._search, comments=self._view.comments
+        ) as report:
             return self._taken(report, set(files))
 
     def _taken(self, report: Report, wanted: set[str]) -> dict[str, answers.Answers]:

@@ -30,7 +30,7 @@ from graph.ingest.python.engine import (
     environment,
     roomy,
 )
-from graph.ingest.python.report import PROJECT, Report
+from graph.ingest.python.report import PROJECT, Comments, Report
 
 TURN = "__maestro_turn__"
 """The module that tells which edits the engine has seen."""
@@ -62,6 +62,8 @@ class Attendant:
         Paths to report on, relative to `root`.
     search : sequence of str
         Source roots, as for `Engine.report`.
+    comments : callable
+        Lines that only the view has, as for `Report`.
 
     Raises
     ------
@@ -71,7 +73,13 @@ class Attendant:
     """
 
     def __init__(
-        self, engine: Engine, root: Path, support: Path, files: Sequence[str], search: Sequence[str]
+        self,
+        engine: Engine,
+        root: Path,
+        support: Path,
+        files: Sequence[str],
+        search: Sequence[str],
+        comments: Comments,
     ) -> None:
         self._turn = 0
         self._mark = support / f"{TURN}.py"
@@ -94,7 +102,7 @@ class Attendant:
                 start_new_session=True,
             )
             self._wait(self._seconds)
-            self.report = Report(self._folder / "report", root)
+            self.report = Report(self._folder / "report", root, comments)
         except OSError as error:
             self.close()
             raise EngineError(f"The type engine could not be run: {error}.", ALONE) from error
@@ -106,7 +114,7 @@ class Attendant:
         """Files of the view are about to change."""
         (self._folder / "report" / PROJECT).unlink(missing_ok=True)
 
-    def renew(self) -> set[str]:
+    def renew(self, comments: Comments) -> set[str]:
         """Wait until the engine has read what changed since `expect`, and take in its report.
 
         Returns
@@ -120,7 +128,7 @@ class Attendant:
             self._wait(self._seconds)
         except OSError as error:
             raise EngineError(f"The type engine cannot be told of an edit: {error}.", ALONE) from error
-        self.report.renew()
+        self.report.renew(comments)
         return self.report.written()
 
     def close(self) -> None:

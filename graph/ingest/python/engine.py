@@ -16,7 +16,7 @@ from importlib.metadata import PackageNotFoundError, distribution
 from pathlib import Path
 
 from graph.errors import EngineError
-from graph.ingest.python.report import Report
+from graph.ingest.python.report import Comments, Report
 
 DISTRIBUTION = "pyrefly"
 ALONE = "Until then our own reader answers alone."
@@ -71,6 +71,7 @@ class Engine:
         search: Sequence[str],
         *,
         seconds: float | None = None,
+        comments: Comments | None = None,
     ) -> Iterator[Report]:
         """Run the engine over files of a view; what it reports is there while the context lasts.
 
@@ -84,6 +85,8 @@ class Engine:
             Source roots, relative to `root`, first match first; "" is `root` itself.
         seconds : float, optional
             After this long it is killed; by default from the number of files.
+        comments : callable, optional
+            See `Report`.
 
         Raises
         ------
@@ -98,7 +101,8 @@ class Engine:
                 self._run(config, Path(folder) / "report", limit)
             except OSError as error:
                 raise EngineError(f"The type engine could not be run: {error}.", ALONE) from error
-            yield Report(Path(folder) / "report", root)
+            found = Path(folder) / "report"
+            yield Report(found, root) if comments is None else Report(found, root, comments)
 
     def _run(self, config: Path, report: Path, seconds: float) -> None:
         command = arguments(self, config, report)

@@ -8,7 +8,7 @@ in UTF-8 bytes, ends exclusive; here they become 1-based lines and 0-based byte 
 from __future__ import annotations
 
 import re
-from collections.abc import Container, Iterator
+from collections.abc import Callable, Container, Iterator, Sequence
 from hashlib import blake2b
 from pathlib import Path
 from typing import Literal, NamedTuple, TypeVar
@@ -17,6 +17,7 @@ import msgspec
 
 from graph.errors import EngineError
 from graph.ingest.python.records import Site
+from graph.ingest.python.slack import line_of
 
 FORMAT = 1
 """The only version of the report's format that is understood."""
@@ -194,12 +195,22 @@ class _Project(msgspec.Struct):
     modules: dict[str, _Module]
 
 
-def _span(text: str) -> Site:
-    """`12:5-14:1` as a Site."""
+def _span(text: str, comments: Sequence[int]) -> Site:
+    """`12:5-14:1` as a Site; lines of comments that only the view has are left out."""
     begin, end = text.split("-")
     line, column = begin.split(":")
     end_line, end_column = end.split(":")
-    return Site(int(line), int(column) - 1, int(end_line), int(end_column) - 1)
+    return Site(
+        line_of(int(line), comments), int(column) - 1, line_of(int(end_line), comments), int(end_column) - 1
+    )
+
+
+Comments = Callable[[str], Sequence[int]]
+"""Lines of a file of the view that its source does not have (see slack.py)."""
+
+
+def _none(path: str) -> Sequence[int]:
+    return ()
 
 
 def _stem(name: str) -> str:
@@ -216,6 +227,8 @@ class Report:
         What was given as `--report-pysa`.
     root : Path
         Folder of the view; modules that lie outside it are external.
+    comments : callable
+        Lines of a file, by its path, that only the view has; they are taken out of all positions.
 
     Raises
     ------
@@ -223,8 +236,9 @@ class Report:
         When the report is missing, damaged or of another format version.
     """
 
-    def __init__(self, folder: Path, root: Path) -> None:
+    def __init__(self, folder: Path, root: Path, comments: Comments = _none) -> None:
         self._folder = folder
+        self._comments = comments
         self._prefix = f"{root}/"
         self._functions: dict[int, dict[str, Place]] = {}
         self._classes: dict[int, dict[int, Place]] = {}
@@ -233,12 +247,13 @@ class Report:
         self._modules = self._listed()
         self._read_definitions()
 
-    def renew(self) -> None:
+    def renew(self, comments: Comments = _none) -> None:
         """Take in what the engine, which stays up, has written since `clear`.
 
         It numbers modules that it came upon by itself anew each time; those that it was told to read
         keep theirs.
         """
+        self._comments = comments
         known = {(path, _stem(name)): number for number, (path, name) in self._modules.items()}
         self._modules = self._listed()
         functions, classes = self._functions, self._classes
@@ -307,7 +322,11 @@ class Report:
             file = self._folder / "call_graphs" / name
             if path in wanted and file.exists():
                 graphs = self._decode(file, decoder).call_graphs
-                yield path, [use for at, sites in graphs.items() for use in self._uses_of(module, at, sites)]
+                lines = self._comments(path)
+                yield (
+                    path,
+                    [use for at, sites in graphs.items() for use in self._uses_of(module, at, sites, lines)],
+                )
 
     def types(self, wanted: Container[str]) -> Iterator[tuple[str, list[tuple[Site, tuple[Place, ...]]]]]:
         """Each file's expressions that are instances of the repository's classes, or such a class."""
@@ -316,10 +335,11 @@ class Report:
             file = self._folder / "type_of_expressions" / name
             if path in wanted and file.exists():
                 found: list[tuple[Site, tuple[Place, ...]]] = []
+                lines = self._comments(path)
                 for function in self._decode(file, decoder).functions.values():
                     classes = [self._known(kind) for kind in function.type_table]
                     found += [
-                        (_span(span), classes[index])
+                        (_span(span, lines), classes[index])
                         for span, index in function.locations.items()
                         if classes[index]
                     ]
@@ -340,13 +360,14 @@ class Report:
             if not file.exists():
                 continue
             found = self._decode(file, decoder)
+            lines = self._comments(path)
             self._types[path] = found.types()
             functions = self._functions[module] = {}
             handing = self._handing[path] = []
             for key, function in found.function_definitions.items():
                 if not function.name_location:  # made by the engine: a dataclass's __init__
                     continue
-                site = _span(function.name_location)
+                site = _span(function.name_location, lines)
                 place = functions[key] = Place(path, site.line, site.column)
                 if b"->" in bytes(function.undecorated_signatures):
                     handing.append(place)
@@ -354,7 +375,7 @@ class Report:
             for number, klass in found.class_definitions.items():
                 if not klass.name_location:
                     continue
-                site = _span(klass.name_location)
+                site = _span(klass.name_location, lines)
                 classes[int(number)] = Place(path, site.line, site.column)
 
     def _decode(self, file: Path, decoder: msgspec.json.Decoder[_Shape]) -> _Shape:
@@ -366,7 +387,9 @@ class Report:
                 "Install the pinned pyrefly again; until then our own reader answers alone.",
             ) from error
 
-    def _uses_of(self, module: int, caller: str, sites: dict[str, _Expression]) -> Iterator[Use]:
+    def _uses_of(
+        self, module: int, caller: str, sites: dict[str, _Expression], lines: Sequence[int]
+    ) -> Iterator[Use]:
         sort, _, number = caller.partition(":")
         place: Place | None = None
         if sort == "CTL":
@@ -377,7 +400,7 @@ class Report:
             span, _, rest = key.partition("|")
             kind, _, detail = rest.partition("|")
             for found in self._of_expression(expression, kind, detail):
-                yield Use(place, sort == "FDT", _span(span), *found)
+                yield Use(place, sort == "FDT", _span(span, lines), *found)
 
     def _of_expression(
         self, expression: _Expression, kind: str, detail: str

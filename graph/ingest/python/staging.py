@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from graph.ingest.python.module import ASYNC, GENERATOR, ModuleRecord
 from graph.ingest.python.records import Target
 from graph.ingest.python.rewriting import Header
+from graph.ingest.python.slack import ends
 from graph.ingest.python.view import SUPPORT, Shown
 
 if TYPE_CHECKING:
@@ -42,7 +43,7 @@ def stage(program: Program, blobs: Mapping[str, str], parameters: Parameters) ->
     for path, blob in blobs.items():
         record = program.records[path]
         headers = _headers(path, record, program, parameters, values)
-        files[path] = Shown(blob, tuple(sorted(headers, key=lambda header: header.line)))
+        files[path] = Shown(blob, tuple(sorted(headers, key=lambda header: header.line)), ends(record))
     return Stage(files, values.lines())
 
 

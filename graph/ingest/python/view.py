@@ -16,6 +16,7 @@ from typing import NamedTuple
 import msgspec
 
 from graph.errors import DiskError
+from graph.ingest.python import slack
 from graph.ingest.python.engine import readable
 from graph.ingest.python.rewriting import Header, Insertion, rewrite, transcode
 
@@ -23,7 +24,7 @@ SUPPORT = "__maestro_fixtures__"
 """Module on the engine's search path that the rewritten files import."""
 
 UNKNOWN = f"{SUPPORT}.anything"
-VERSION = 2
+VERSION = 3
 
 PREAMBLE = """\
 from typing import Any, AsyncIterable, Awaitable, Callable, Iterable, TypeVar
@@ -48,6 +49,8 @@ class Shown(NamedTuple):
 
     blob: str
     headers: tuple[Header, ...] = ()
+    functions: slack.Ends = ()
+    """Where there is to be room (see slack.py); it decides nothing that the engine says."""
 
     def digest(self) -> str:
         """What decides the text that the engine sees."""
@@ -65,6 +68,10 @@ class _Written(msgspec.Struct, array_like=True):
     digest: str
     size: int
     insertions: list[tuple[int, int, int]]
+    comments: list[int]
+    """Lines that are ours (see slack.py)."""
+    places: dict[str, int]
+    """Where these end, by the function before."""
 
 
 class _Manifest(msgspec.Struct, array_like=True):
@@ -132,6 +139,11 @@ class View:
         written = self._files.get(path)
         return [Insertion(*place) for place in written.insertions] if written else []
 
+    def comments(self, path: str) -> list[int]:
+        """Lines of a file, as it is shown, that are comments of ours."""
+        written = self._files.get(path)
+        return written.comments if written is not None else []
+
     def shown(self) -> dict[str, str]:
         """What the copy on disk holds now: path to digest of what is shown."""
         self._load()
@@ -169,11 +181,14 @@ class View:
             self._remove([path] if path in self._files else [])
             return False
         rewritten = rewrite(text, shown.headers, imported=SUPPORT, unknown=UNKNOWN)
+        before = self._files.get(path)
+        spread = slack.spread(rewritten.text, shown.functions, before.places if before is not None else {})
         file = self.root / path
         file.parent.mkdir(parents=True, exist_ok=True)
-        _replace(file, rewritten.text)
+        _replace(file, spread.text)
         places = [(place.line, place.column, place.length) for place in rewritten.insertions]
-        self._files[path] = _Written(shown.digest(), len(rewritten.text), places)
+        written = _Written(shown.digest(), len(spread.text), places, spread.lines, spread.places)
+        self._files[path] = written
         return True
 
     def _remove(self, paths: Sequence[str]) -> None:
