@@ -57,7 +57,8 @@ class Candidates:
         rows = np.array([self.rows.get(who, blank) for who in people]).reshape(-1, len(NAMES))
         gain = [sum(who not in knows for knows in risks.values()) / max(files, 1) for who in people]
         ranking = Ranking(np.array(people, np.int64), np.array(list(self.score.values())), rows)
-        order = reviewers.spread(ranking, np.array(gain, np.float64))
+        recent = reviewers.recent_reviews(ranking)
+        order = reviewers.spread(ranking, np.array(gain, np.float64), recent)
         return {people[at]: place for place, at in enumerate(order.tolist(), 1)}
 
 

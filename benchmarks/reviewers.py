@@ -44,6 +44,10 @@ LIMITS = {
     "golang-net": {"mrr": (0.880, 0.905), "mrr_1d": (0.855, 0.880)},
 }
 SCORED = 0.3
+LOAD_DAYS = 21.0
+"""After which a review counts half as load."""
+ACTIVE_DAYS = 180.0
+"""Who neither wrote nor reviewed for so long is not there to know anything."""
 KNOWN_DAYS = 720.0
 """Days after which somebody who touched or reviewed a file is not counted on to know it."""
 
@@ -265,15 +269,24 @@ def consequences(commits: list[Commit], done: Replay) -> dict[str, Consequences]
     }
     knowledge = Knowledge()
     begin = len(commits) - 1 - commits[::-1].index(done.scored[0])
+    load = Load()
     for commit in commits[:begin]:
         knowledge.learn(commit, commit.reviewers)
+        load.add(commit.reviewers, commit.at)
     ranking = iter(done.ours)
     for commit in commits[begin:]:
         if commit.reviewers:
             found = next(ranking)
-            gain = knowledge.gain(commit, found.people.tolist())
-            orders["spread"].append(found.people[spread(found, gain)].tolist())
-        knowledge.learn(commit, commit.reviewers)
+            people = found.people.tolist()
+            gain = knowledge.gain(commit, people)
+            recent = np.array([load.of(who, commit.at) for who in people])
+            asked = found.people[spread(found, gain, recent)].tolist()
+            orders["spread"].append(asked)
+            # Advice that is followed becomes load, and knowledge: that is what it is judged by next.
+            load.add(asked[: len(commit.reviewers)], commit.at)
+            knowledge.learn(commit, asked[: len(commit.reviewers)])
+        else:
+            knowledge.learn(commit, ())
     usual = {who for commit in done.scored for who in commit.reviewers}
     return {name: _consequence(commits, begin, people, usual, done.scored) for name, people in orders.items()}
 
@@ -293,8 +306,31 @@ def _consequence(
         knowledge.learn(commit, asked)
         touched.update(commit.files)
     now = commits[-1].at
-    at_risk = sum(1 for path in touched if len(knowledge.knowers(path, now)) <= 1)
+    active = {
+        who
+        for commit in commits
+        if now - commit.at <= ACTIVE_DAYS
+        for who in (commit.author, *commit.reviewers)
+    }
+    at_risk = sum(1 for path in touched if len(knowledge.knowers(path, now) & active) <= 1)
     return Consequences(gini(np.array(list(counts.values()), float)), at_risk, scores(orders, scored).mrr)
+
+
+class Load:
+    """Reviews of each person, fading."""
+
+    def __init__(self) -> None:
+        self._held: dict[int, tuple[float, float]] = {}
+
+    def of(self, who: int, at: float) -> float:
+        """How many weigh on somebody at a time (days)."""
+        count, last = self._held.get(who, (0.0, at))
+        return float(count * 0.5 ** ((at - last) / LOAD_DAYS))
+
+    def add(self, people: Iterable[int], at: float) -> None:
+        """These reviewed something."""
+        for who in people:
+            self._held[who] = self.of(who, at) + 1, at
 
 
 class Knowledge:

@@ -145,7 +145,14 @@ def order(found: Evidence, booster: Booster | None, config: ReviewersConfig) -> 
     return Ranking(best.people[places], chance[places], best.rows[places])
 
 
-def spread(ranking: Ranking, gain: Floats, load: float = 0.5, teach: float = 0.5) -> Places:
+def recent_reviews(ranking: Ranking) -> Floats:
+    """Reviews that each candidate did, fading to a half within 21 days: float64[c]."""
+    return ranking.rows[:, _COLUMN["reviewed all 21"]].astype(np.float64)
+
+
+def spread(
+    ranking: Ranking, gain: Floats, recent: Floats, *, load: float = 1.5, teach: float = 0.5
+) -> Places:
     """Places of a ranking in an order that spreads the work and what is known.
 
     Among those with a tenth of the best one's chance or more, each loses by the logarithm of the
@@ -155,11 +162,12 @@ def spread(ranking: Ranking, gain: Floats, load: float = 0.5, teach: float = 0.5
     ----------
     gain : float64[c]
         Share of the change's files that one person alone knows, and that is not this candidate.
+    recent : float64[c]
+        Reviews that each did of late, as `recent_reviews` has them.
     """
     if not len(ranking.people):
         return np.zeros(0, np.int64)
     worth = ranking.chance >= 0.1 * ranking.chance[0]
-    recent = ranking.rows[:, _COLUMN["reviewed all 21"]].astype(np.float64)
     usual = max(float(recent[worth].mean()), 1e-6)
     score = np.log(ranking.chance + 1e-12) - load * np.log1p(recent / usual) + teach * gain
     places: Places = np.lexsort((-score, ~worth))

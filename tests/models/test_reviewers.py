@@ -53,7 +53,7 @@ def test_too_little_past_leaves_the_rule_alone():
 def test_nobody_is_ranked_where_nobody_is_known():
     ranking = reviewers.predict(Past.of([], 0), Question(1.0, -1, ("a.py",)), 1.0, None, QUICK)
     assert not len(ranking.people) and not len(ranking.chance)
-    assert not len(reviewers.spread(ranking, np.zeros(0)))
+    assert not len(spread(ranking, np.zeros(0)))
 
 
 def test_an_example_knows_nothing_of_its_last_day():
@@ -72,15 +72,19 @@ def ranking(chance: list[float], recent: list[float]) -> Ranking:
     return Ranking(np.arange(len(chance)), np.array(chance), rows)
 
 
+def spread(found, gain):
+    return reviewers.spread(found, gain, reviewers.recent_reviews(found))
+
+
 def test_a_loaded_reviewer_gives_way_to_one_nearly_as_good_and_not_to_a_stranger():
     found = ranking([0.5, 0.45, 0.02], [30.0, 1.0, 0.0])
-    assert reviewers.spread(found, np.zeros(3)).tolist() == [1, 0, 2]
+    assert spread(found, np.zeros(3)).tolist() == [1, 0, 2]
 
 
 def test_who_would_learn_what_one_alone_knows_comes_forward():
     found = ranking([0.40, 0.38], [1.0, 1.0])
-    assert reviewers.spread(found, np.zeros(2)).tolist() == [0, 1]
-    assert reviewers.spread(found, np.array([0.0, 1.0])).tolist() == [1, 0]
+    assert spread(found, np.zeros(2)).tolist() == [0, 1]
+    assert spread(found, np.array([0.0, 1.0])).tolist() == [1, 0]
 
 
 @pytest.mark.parametrize(
