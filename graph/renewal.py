@@ -343,7 +343,7 @@ class _Step:
         mapped["source"] = np.append(self.ids, -1)[mini["source"]].astype(np.int32)
         for names, ended in ((_BY_EDGE, retired), (_BY_MEMBER, members), (("lines",), lines)):
             for name in names:
-                found[name] = np.concatenate((without(getattr(old, name), ended), mapped[name]))
+                found[name] = without(getattr(old, name), ended, mapped[name])
         for name in ("member_ptr", "line_ptr"):
             counts = without(np.diff(getattr(old, name)), retired)
             ptr = np.zeros(len(counts) + len(mini[name]), np.int64)

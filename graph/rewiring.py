@@ -115,7 +115,8 @@ def rewire(
     if not moved.dirty.any() and not len(retired) and new.node_count == old.node_count:
         return wiring
     pairs, dispatch = moved.pairs()
-    numbers = np.cumsum(np.bincount(retired, minlength=len(old.edge_kind) + 1))
+    numbers = np.zeros(len(old.edge_kind) + 1, np.int32)
+    np.cumsum(np.bincount(retired, minlength=len(old.edge_kind)), out=numbers[:-1])
     step = _Step(old.node_count, new.node_count, moved.dirty, numbers, pairs, dispatch)
     return step.carried(wiring)
 
@@ -242,8 +243,8 @@ class _Step:
     """Nodes that there were."""
     after: int
     dirty: Bools
-    numbers: Longs
-    """For each old hyperedge how many before it, or it itself, were retired."""
+    numbers: Ints
+    """For each old hyperedge how many before it, or it itself, were retired; then 0, for none."""
     pairs: Dependencies
     """In ids of `dispatch`, from `after` on."""
     dispatch: Ints
@@ -288,8 +289,8 @@ class _Step:
         kept = up.dispatch[methods & ~self._beyond(up)]
         now = np.union1d(kept, ours[self.dirty[ours]])
         ends = ~up.dispatch[~methods]
-        leaving = np.zeros(self.before + len(up.dispatch), np.int64)
-        np.add.at(leaving, down_rows(down, self._dirty_entries(down)), 1)
+        entries = self._dirty_entries(down)
+        leaving = np.bincount(down_rows(down, entries), minlength=self.before + len(up.dispatch))
         rows = self.before + np.flatnonzero(~methods)
         held = down.ptr[(rows + 1) * WIDTH] - down.ptr[rows * WIDTH] - leaving[rows] > 0
         named = self.dispatch[self.pairs.enters[self.pairs.enters >= self.after] - self.after]
@@ -325,11 +326,9 @@ class _Step:
             node, edge = node.copy(), edge.copy()
         beyond = np.flatnonzero(node >= self.before)
         node[beyond] = ids[node[beyond]]
-        if self.numbers[-1]:
-            said = np.flatnonzero(edge >= 0)
-            edge[said] -= self.numbers[edge[said]].astype(np.int32)
-        held = np.diff(old.ptr)
-        np.subtract.at(held, np.searchsorted(old.ptr, dropped, "right") - 1, 1)
+        edge -= self.numbers[edge]  # an entry without a hyperedge is -1, and stays: so says the last number
+        left = np.searchsorted(old.ptr, dropped, "right") - 1
+        held = np.diff(old.ptr) - np.bincount(left, minlength=len(old.ptr) - 1)
         counts = self._rows(held, ids, size)
         starts = np.concatenate(([0], np.cumsum(counts)))
         near, far, tier = fresh
@@ -337,7 +336,7 @@ class _Step:
         order = np.lexsort((far, rows))
         rows, far = rows[order], far[order]
         places = _places(node, starts, counts, rows, far)
-        np.add.at(counts, rows, 1)
+        counts += np.bincount(rows, minlength=len(counts))
         ptr = np.zeros(size * WIDTH + 1, np.int32)
         np.cumsum(counts, out=ptr[1:])
         return Adjacency(

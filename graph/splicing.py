@@ -50,11 +50,13 @@ def replaced(old: Strings, changed: Mapping[int, bytes]) -> Strings:
     return Strings(np.concatenate(pieces), np.concatenate(([0], np.cumsum(sizes))))
 
 
-def without(array: NDArray[Any], places: Longs) -> NDArray[Any]:
-    """The array without these places, which ascend: a copy of the runs between them."""
-    if not len(places):
+def without(array: NDArray[Any], places: Longs, tail: NDArray[Any] | None = None) -> NDArray[Any]:
+    """The array without these places, which ascend, and with a tail: copied once, run by run."""
+    if not len(places) and tail is None:
         return array
     if len(places) > len(array) >> _MANY:
-        return np.delete(array, places, axis=0)
+        kept = np.delete(array, places, axis=0)
+        return kept if tail is None else np.concatenate((kept, tail))
     edges = np.concatenate(([-1], places, [len(array)])).tolist()
-    return np.concatenate([array[a + 1 : b] for a, b in pairwise(edges) if a + 1 < b] or [array[:0]])
+    runs = [array[a + 1 : b] for a, b in pairwise(edges) if a + 1 < b]
+    return np.concatenate([*runs, array[:0] if tail is None else tail])
