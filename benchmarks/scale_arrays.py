@@ -70,9 +70,9 @@ def file_figures(path: Path, mark: str) -> dict[str, float]:
     incidence = Incidence.open(path)
     incidences = len(incidence.member_node)
     time.sleep(1.0)  # what was written this moment is not noted as sound
-    first, *openings = [_child("open", path)["ms"] for _ in range(OPENINGS + 1)]
-    grown = _child("grow", path)
-    limited = _child("limited", path)
+    first, *openings = [child("open", path)["ms"] for _ in range(OPENINGS + 1)]
+    grown = child("grow", path)
+    limited = child("limited", path)
     one = _held(path, 1)
     many = _held(path, READERS)
     print(
@@ -88,7 +88,8 @@ def file_figures(path: Path, mark: str) -> dict[str, float]:
     }
 
 
-def _child(role: str, path: Path) -> dict[str, Any]:
+def child(role: str, path: Path) -> dict[str, Any]:
+    """What a process that plays a role says when it has ended."""
     done = subprocess.run(_command(role, path), check=True, capture_output=True, text=True)
     found: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
     return found
