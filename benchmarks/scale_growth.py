@@ -1,9 +1,9 @@
 """How what Maestro does grows with the graph, measured size by size and drawn.
 
-    python -m benchmarks.scale_growth [CLONE] [--largest N] [--stored N] [--server embedded|neo4j] [--svg FILE]
+    python -m benchmarks.scale_growth [CLONE] [--largest N] [--stored N] [--server NAME] [--svg FILE]
 
-Arrays are measured up to --largest (10,000,000) incidences, the store up to --stored (100,000); the graphs are
-those of `benchmarks.growth`.
+Arrays are measured up to --largest (10,000,000) incidences, the store up to --stored (100,000); the
+graphs are those of `benchmarks.growth`.
 """
 
 from __future__ import annotations

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import partial
+from typing import TypeAlias
 
 from graph import packing, upkeep
 from graph.bolt import Line, Row, Transaction
@@ -13,6 +16,9 @@ from graph.errors import NotFoundError, StoreError
 from graph.facts import Hyperedge, Node, Scope
 from graph.progress import Progress
 from graph.schema import NodeKind
+
+_Ready: TypeAlias = tuple[packing.Load, packing.Part, list[packing.Part]]
+"""A transaction's hyperedges, the part that creates them, and the parts that join members of other labels."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,17 +67,32 @@ async def _nodes(transaction: Transaction, place: Place, kind: NodeKind, batch: 
 
 
 async def write_edges(place: Place, edges: list[Hyperedge], progress: Progress) -> None:
-    """Create hyperedges, each with all its members in the same transaction."""
+    """Create hyperedges, each with all its members in the same transaction.
+
+    The next transaction's rows are made in a thread while the server works on this one's, and no more
+    than those: however large the load, two transactions' rows are held at once.
+    """
     for edge in edges:
         packing.check_edge(edge, place.scope)
-    done = 0
-    for load in packing.loads(edges):
-        progress("writing facts", done, len(edges))
-        first, rest = load.rows(place.scope, place.run)
-        await place.line.write(partial(_edges, place=place, load=load, first=first, rest=rest))
-        done += len(load.edges)
+    done, loads = 0, _prepared(place, edges)
+    ahead = asyncio.create_task(asyncio.to_thread(next, loads, None))
+    try:
+        while (ready := await ahead) is not None:
+            ahead = asyncio.create_task(asyncio.to_thread(next, loads, None))
+            progress("writing facts", done, len(edges))
+            load, first, rest = ready
+            await place.line.write(partial(_edges, place=place, load=load, first=first, rest=rest))
+            done += len(load.edges)
+    finally:
+        await asyncio.gather(ahead, return_exceptions=True)
     if edges:
         progress("writing facts", len(edges), len(edges))
+
+
+def _prepared(place: Place, edges: list[Hyperedge]) -> Iterator[_Ready]:
+    for load in packing.loads(edges):
+        first, rest = load.rows(place.scope, place.run)
+        yield load, first, rest
 
 
 async def _edges(
