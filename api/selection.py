@@ -125,7 +125,7 @@ async def select(
             judged = judgement.judge(
                 service.workspace, mirror, change, engine=service.settings.engine, progress=progress
             )
-            found = static_tests.select(judged)
+            found = static_tests.select(judged, mirror)
         else:
             found = _by_recordings(service, scope, mirror, change, mode, budget, progress)
         seconds = time.monotonic() - begun

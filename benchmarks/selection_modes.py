@@ -1,4 +1,4 @@
-"""Test selection through the service, with recordings and without, on the cases of `benchmarks.test_selection`.
+"""Test selection through the service, with recordings and without, on cases of real bug fixes.
 
     python -m benchmarks.selection_modes CASES_DIR --clones DIR [--recordings DIR] [--static] [--only NAME]
 

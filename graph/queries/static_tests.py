@@ -8,7 +8,7 @@ every tier and as far as it goes, and what cones pass over is put in by rules:
   (`__iter__`, `__call__`, `__getattr__`), attributes read by a computed name, and overrides of what a library
   calls have no visible caller, so a member that differs lets its class differ;
 - what is defined inside a function is made by running it, so the function differs with it;
-- `__getattr__` and `__dir__` of a module answer for names that nobody wrote down: its importers differ.
+- `__getattr__` and `__dir__` of a module answer for names that it does not define: who asks for such differs.
 
 That these rules suffice is measured: `python -m benchmarks.static_reach` sets them beside what recorded tests
 really executed.
@@ -23,8 +23,10 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from graph.incidence import Incidence
+from graph.ingest.git import Mirror
 from graph.judgement import Judgement
 from graph.overlay import VERSIONS, Version
+from graph.queries.module_reads import ModuleReads, Texts
 from graph.queries.proofs import Proofs, StepView
 from graph.queries.tests import Choice, Reason, Tests
 from graph.reach import DEPTH_LIMIT, Reached, cone
@@ -66,14 +68,15 @@ class Closure:
 UNRESOLVED = "a call could not be resolved and names it"
 MEMBER = "whoever holds the class can come to it"
 INNER = "it is made by running the function around it"
-MODULE = "the module answers for names by it"
+MODULE = "it answers for names of the module that it asks for"
 
 
 class Following:
     """The rules over one graph; made once, it answers many questions."""
 
-    def __init__(self, graph: Incidence) -> None:
+    def __init__(self, graph: Incidence, texts: Texts) -> None:
         self.graph = graph
+        self._modules = ModuleReads(graph, texts)
         self._open: dict[str, set[int]] = defaultdict(set)
         for edge in graph.edges_of(EdgeKind.UNRESOLVED).tolist():
             fact = read_edge(graph, edge)
@@ -117,7 +120,7 @@ class Following:
             elif graph.sort_of(around) is Sort.CLASS:
                 found.append((around, MEMBER))
             elif name in _ANSWERING and graph.sort_of(around) is Sort.MODULE:
-                found.append((around, MODULE))
+                found += [(reader, MODULE) for reader in self._modules.readers(around)]
         return found
 
     def _bearers(self, path: str, qualname: str) -> list[int]:
@@ -147,7 +150,7 @@ _VERBS = {
 }
 
 
-def select(judged: Judgement) -> Tests:
+def select(judged: Judgement, mirror: Mirror) -> Tests:
     """The tests that a judged change can alter, nearest first.
 
     A start whose file could not be read reaches everything that imports it. Files without a reader (data,
@@ -155,7 +158,7 @@ def select(judged: Judgement) -> Tests:
     """
     begun = time.monotonic()
     graph = judged.graph
-    closure = Following(graph).closure(judged.starts.tolist())
+    closure = Following(graph, _texts(judged, mirror)).closure(judged.starts.tolist())
     telling = _Telling(graph, judged, closure)
     every = [node for node in graph.nodes_of(NodeKind.TEST).tolist() if graph.node_version[node] != _GONE]
     checks = [node for node in every if node in closure.nodes]
@@ -183,6 +186,19 @@ def select(judged: Judgement) -> Tests:
         states=(),
         seconds=time.monotonic() - begun,
     )
+
+
+def _texts(judged: Judgement, mirror: Mirror) -> Texts:
+    """Reads a path as it is on the new side, or where it is gone, as it was."""
+
+    def text(path: str) -> bytes | None:
+        for side in (judged.change.head, judged.change.base):
+            entry = mirror.entry(side.tree, path)
+            if entry is not None and entry.kind == "file":
+                return mirror.blob(entry.blob)
+        return None
+
+    return text
 
 
 _GONE = VERSIONS.index(Version.BASE)
