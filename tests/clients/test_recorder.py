@@ -185,6 +185,7 @@ def test_clean_process():
 
 def test_other_program():
     subprocess.run(["git", "--version"], check=True, stdout=subprocess.DEVNULL)
+    subprocess.run(["cat", shop.HERE / "greeting.txt"], check=True)
 
 
 def child_total():
@@ -367,7 +368,8 @@ def test_processes_are_followed(project, steps):
 def test_a_process_that_was_not_followed_is_told(recording, steps):
     for name in ("test_clean_process", "test_killed"):
         assert [process.followed for process in steps(name).processes] == [False], name
-    assert steps("test_other_program").processes == {Process("git", False)}
+    assert steps("test_other_program").processes == {Process("git", False), Process("cat", False)}
+    assert steps("test_other_program").opened == {"src/shop/greeting.txt"}
     assert "lost-process" in {note.kind for note in recording.notes}
     assert not steps("test_total").processes
 

@@ -245,3 +245,18 @@ def test_versions_and_foreign_files(project):
         read(newer)
     with pytest.raises(RecordingError, match="not a recording"):
         read(gzip.compress(b'{"format":"something"}'))
+
+
+def test_a_copy_that_is_installed_elsewhere_is_said(new_project, tmp_path):
+    tests = {"tests/test_it.py": "import goods\n\n\ndef test_it():\n    assert goods.f()\n"}
+    made = new_project({"lib/goods/__init__.py": "def f():\n    return 1\n", **tests})
+    installed = tmp_path / "site-packages" / "goods"
+    installed.mkdir(parents=True)
+    (installed / "__init__.py").write_text("def f():\n    return 1\n")
+    path = f"import sys, pytest; sys.path.insert(0, {str(installed.parent)!r})"
+    words = ("-q", "-p", "pytest_maestro.plugin", "--maestro-record")
+    ran = made.python("-c", f"{path}; sys.exit(pytest.main(sys.argv[1:]))", *words)
+    assert ran.status == 0, ran.text
+    assert "1 files of this repository (lib/goods/__init__.py) were run from an installed copy" in ran.text
+    notes = made.recording().notes
+    assert [(note.kind, note.path) for note in notes] == [("outside", "lib/goods/__init__.py")]

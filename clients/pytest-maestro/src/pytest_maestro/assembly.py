@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 import time
 from collections.abc import Iterable, Mapping
@@ -88,6 +89,32 @@ def _modules_unseen(recorder: Recorder) -> Iterable[Note]:
         elif path.endswith(".py") and path not in recorder.watch.imports:
             text = f"{path} was imported before recording began: what its import did is not known."
             yield Note("imported-early", path, text)
+    yield from _run_from_elsewhere(recorder)
+
+
+def _run_from_elsewhere(recorder: Recorder) -> Iterable[Note]:
+    """Modules that were imported from an installed copy, though the repository has them as well."""
+    root = recorder.place.root
+    files = {
+        name: file
+        for name, module in list(sys.modules.items())
+        if isinstance(file := getattr(module, "__file__", None), str) and file.endswith(".py")
+    }
+    tops = {name.partition(".")[0] for name in files}
+    homes: dict[str, str] = {}
+    for folder in (root, *sorted(entry.path for entry in os.scandir(root) if entry.is_dir())):
+        for top in tops:
+            if os.path.isfile(os.path.join(folder, top, "__init__.py")):
+                homes.setdefault(top, folder)
+    for name, file in sorted(files.items()):
+        home = homes.get(name.partition(".")[0])
+        if home is None or recorder.place.relative(file):
+            continue
+        end = "/__init__.py" if os.path.basename(file) == "__init__.py" else ".py"
+        own = os.path.join(home, name.replace(".", os.sep) + end.replace("/", os.sep))
+        path = recorder.place.relative(own) if os.path.isfile(own) else ""
+        if path:
+            yield Note("outside", path, f"{path} was not run from here: {name} was imported from elsewhere.")
 
 
 def completed(recording: Recording, before: Before, previous: Recording | None) -> Recording:

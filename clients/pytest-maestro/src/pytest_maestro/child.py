@@ -106,7 +106,7 @@ def _begin(folder: str, since: str) -> None:
     ledger.session = ledger.current = child.activity
     ledger.pinned = True
     lines = Lines(place, child.activity.add)
-    started = Started(ledger)
+    started = Started(place, ledger)
     watch = Watch(place, ledger, started)
     child.expected = started.expected
 

@@ -26,7 +26,8 @@ HOOK = "pytest_maestro.pth"
 class Started:
     """Told of every process that is about to start; Python ones are expected to tell what they did."""
 
-    def __init__(self, ledger: Ledger) -> None:
+    def __init__(self, place: Place, ledger: Ledger) -> None:
+        self.place = place
         self.ledger = ledger
         self.expected: list[list[Any]] = []
         self.where: list[Activity] = []
@@ -37,10 +38,22 @@ class Started:
         os.environ[child.SINCE] = since
         if not is_python(program, command):
             self.ledger.current.begin_process(Process(program, followed=False))
+            self._open_named(command)
             return
         given = since if environment is None else _variable(environment, child.SINCE)
         self.expected.append([program, given])
         self.where.append(self.ledger.current)
+
+    def _open_named(self, command: Any) -> None:
+        """Files of the repository that a command names are told as opened: what reads them is not seen."""
+        for word in command[1:] if isinstance(command, (list, tuple)) else ():
+            try:
+                name = os.fsdecode(word)
+            except TypeError:  # it is no word, and the process will not start
+                continue
+            inner = self.place.relative(name) if name and not name.startswith("-") else ""
+            if inner and os.path.isfile(name):
+                self.ledger.current.open(inner)
 
 
 def is_python(program: str, command: Any) -> bool:
@@ -79,7 +92,7 @@ class Processes:
     def __init__(self, place: Place, ledger: Ledger) -> None:
         self.place = place
         self.ledger = ledger
-        self.started = Started(ledger)
+        self.started = Started(place, ledger)
         self.folder = ""
         self._before: dict[str, str | None] = {}
 

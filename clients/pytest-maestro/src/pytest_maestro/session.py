@@ -45,9 +45,15 @@ class Recorded:
         _leave_out_of_git(self.place)
         count = len(recording.tests)
         self.say(f"recorded {count} {'test' if count == 1 else 'tests'} in {self._shown()}.")
-        lost = [note for note in recording.notes if note.kind in ("lost-process", "other", "incomplete")]
-        for note in lost:
-            self.say(note.text)
+        for note in recording.notes:
+            if note.kind in ("lost-process", "other", "incomplete"):
+                self.say(note.text)
+        outside = [note.path for note in recording.notes if note.kind == "outside"]
+        if outside:
+            self.say(
+                f"{len(outside)} files of this repository ({outside[0]}) were run from an installed copy, so "
+                "a change of these will run all tests. Install the project in place (pip install -e)."
+            )
 
     def _previous(self) -> Recording | None:
         if not self.place.exists():
