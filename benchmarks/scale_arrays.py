@@ -6,9 +6,12 @@ that what is measured is what a new reader meets. The page cache is warm, as aft
 
 from __future__ import annotations
 
+import gc
 import json
+import os
 import random
 import resource
+import signal
 import subprocess
 import sys
 import time
@@ -85,6 +88,7 @@ def file_figures(path: Path, mark: str) -> dict[str, float]:
         "bytes_per_incidence": grown["bytes"] / incidences,
         "file_bytes_per_incidence": path.stat().st_size / incidences,
         f"memory_ratio_{READERS}": many / one,
+        f"memory_ratio_{READERS}_forked": _held_forked(path) / one,
     }
 
 
@@ -114,6 +118,19 @@ def _held(path: Path, readers: int) -> float:
     finally:
         for reader in started:
             reader.communicate("")
+
+
+def _held_forked(path: Path) -> float:
+    """Bytes that readers hold which were forked from a process that had loaded the code, and it."""
+    parent = subprocess.Popen(
+        _command("fork", path), stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    )
+    assert parent.stdout is not None
+    try:
+        pids = [int(parent.stdout.readline()) for _ in range(READERS)]
+        return float(sum(share_of(pid) for pid in (parent.pid, *pids)))
+    finally:
+        parent.communicate("")
 
 
 def share_of(pid: int) -> int:
@@ -171,11 +188,32 @@ def _hold(path: Path) -> dict[str, float]:
     return {}
 
 
+def _fork(path: Path) -> dict[str, float]:
+    from graph import incidence_file  # noqa: F401
+
+    gc.freeze()  # so that the collector does not write to pages that are shared
+    pids = []
+    for _ in range(READERS):
+        pid = os.fork()
+        if not pid:
+            incidence = Incidence.open(path)
+            answer_all(incidence, sampled(incidence, SAMPLE // 5, 1))
+            os.write(1, f"{os.getpid()}\n".encode())
+            signal.pause()
+        pids.append(pid)
+    sys.stdin.read()
+    for pid in pids:
+        os.kill(pid, signal.SIGTERM)
+        os.waitpid(pid, 0)
+    return {}
+
+
 ROLES: dict[str, Callable[[Path], dict[str, float]]] = {
     "open": _open,
     "grow": _grow,
     "limited": _limited,
     "hold": _hold,
+    "fork": _fork,
 }
 
 
