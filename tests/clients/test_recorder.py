@@ -207,6 +207,13 @@ def test_spawn():
     assert process.exitcode == 0
 
 
+def test_fork_server():
+    process = multiprocessing.get_context("forkserver").Process(target=child_total)
+    process.start()
+    process.join()
+    assert process.exitcode == 0
+
+
 def test_killed():
     process = subprocess.Popen([sys.executable, "-c", "print(flush=True); input()"], stdin=-1, stdout=-1)
     process.stdout.readline()
@@ -258,7 +265,7 @@ def project(new_project):
 def recording(project):
     ran = project.pytest("-q", "--maestro-record")
     assert ran.status == 1, ran.text
-    assert "maestro: recorded 27 tests in .maestro/recording." in ran.text
+    assert "maestro: recorded 28 tests in .maestro/recording." in ran.text
     return project.recording()
 
 
@@ -361,6 +368,7 @@ def test_processes_are_followed(project, steps):
     country = project.line(INIT, "SHOP_COUNTRY")
     assert country in executed(steps("test_fork"), INIT)
     assert country in executed(steps("test_spawn"), INIT)
+    assert country in executed(steps("test_fork_server"), INIT)
     assert "SHOP_COUNTRY" in steps("test_spawn").variables
     assert "src/shop/greeting.txt" in steps("test_terminated").opened
 

@@ -105,7 +105,8 @@ def _begin(folder: str, since: str) -> None:
     child = Child(folder, since)
     ledger.session = ledger.current = child.activity
     ledger.pinned = True
-    lines = Lines(place, child.activity.add)
+    # Into what is current, which is another one after this process has forked.
+    lines = Lines(place, lambda path, bits: ledger.current.add(path, bits))
     started = Started(place, ledger)
     watch = Watch(place, ledger, started)
     child.expected = started.expected
