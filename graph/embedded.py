@@ -98,7 +98,10 @@ def leave(settings: StoreSettings, seat: Seat) -> None:
         if lease.server.alive() and not lease.watcher.alive():
             lease = _adopt(settings, lease)
         clients = tuple(client for client in lease.live_clients() if client.token != seat.token)
-        leases.save(data, replace(lease, used=time.time(), clients=clients))
+        # Where the disk is full the place stays noted: it falls free when this process ends, and what was
+        # answered before is no less right.
+        with suppress(DiskError):
+            leases.save(data, replace(lease, used=time.time(), clients=clients))
 
 
 def stop(settings: StoreSettings) -> bool:

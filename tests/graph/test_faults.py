@@ -13,13 +13,16 @@ import sys
 import threading
 import time
 from collections import Counter
+from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import asdict
 from pathlib import Path
 
 import pytest
+import servers_under_test
 from roles import Expected, told
 
-from graph.errors import NotFoundError, StoreBusyError
+from graph.errors import DiskError, NotFoundError, StoreBusyError, StoreError
 from graph.facts import Hyperedge, Scope
 from graph.incidence import Incidence
 from graph.indexing import current_arrays
@@ -172,3 +175,85 @@ async def test_two_writers_of_one_repository(store, scope, store_settings) -> No
         second = await other.begin(scope, commit="d" * 40, tree="t" * 40, families=("code",))
         await other.flip(second)
     assert (await store.head(scope)).number == 2
+
+
+@pytest.fixture
+def small_disk(tmp_path: Path) -> Iterator[Path]:
+    """A disk of its own with little room; only where we may mount one."""
+    place = tmp_path / "disk"
+    place.mkdir()
+    done = subprocess.run(
+        ["mount", "-t", "tmpfs", "-o", "size=192m,mode=0700", "tmpfs", str(place)],
+        capture_output=True, text=True, check=False,
+    ) if os.name == "posix" else None  # fmt: skip
+    if done is None or done.returncode:
+        pytest.skip("a small disk cannot be mounted here")
+    try:
+        yield place
+    finally:
+        subprocess.run(["umount", "-l", str(place)], check=False)
+
+
+def fill(disk: Path) -> Path:
+    """Take all room of a disk."""
+    filler = disk / "filler"
+    with filler.open("wb", buffering=0) as file:
+        for size in (1 << 20, 1 << 12):
+            with suppress(OSError):
+                while file.write(b"\0" * size) == size:
+                    pass
+    return filler
+
+
+async def facts_of(store: Store, scope: Scope, head: int) -> set[str]:
+    return {
+        fact.digest() async for fact, _ in store.export(scope, "code", head) if isinstance(fact, Hyperedge)
+    }
+
+
+def written(settings: StoreSettings, scope: Scope, least: int) -> Role:
+    """A writer that has had so many runs acknowledged, and goes on."""
+    role = Role("write", settings, scope)
+    deadline = time.monotonic() + 120
+    while role.last("ack") < least and role.process.poll() is None and time.monotonic() < deadline:
+        time.sleep(0.02)
+    assert role.last("ack") >= least, role.said
+    return role
+
+
+async def test_a_full_disk_loses_nothing_and_is_said(small_disk, scope) -> None:
+    server = servers_under_test.Embedded(small_disk / "store", heap="256m")
+    workspace, expected = Workspace(small_disk / "store" / "workspace"), Expected(scope, SEED)
+    place = workspace.arrays(scope, "code")
+    try:
+        role = written(server.settings, scope, 2)
+        filler = fill(small_disk)
+        role.process.wait(120)
+        role.end()
+        assert role.said[-1][0] == "error", role.said
+        assert role.said[-1][1] in {"data.disk", "store.failed", "store.unavailable"}, role.said
+        arrays = Incidence.open(place)
+        assert told(arrays) == set(expected.valid(arrays.head)), "arrays are half-renewed"
+        with pytest.raises(DiskError):
+            arrays.save(place)
+        assert told(Incidence.open(place)) == set(expected.valid(arrays.head))
+        assert [each.name for each in place.parent.iterdir() if each.name.startswith(".code")] == []
+        filler.unlink()
+        async with Store.open(server.settings) as store:
+            number = (await store.head(scope)).number
+            assert number >= role.last("ack"), "what was acknowledged is lost"
+            assert await facts_of(store, scope, number) == set(expected.valid(number))
+        role = written(server.settings, scope, number + 1)
+        role.end()
+        async with Store.open(server.settings) as store:
+            number = (await store.head(scope)).number
+            filler = fill(small_disk)
+            with suppress(DiskError, StoreError):  # deleting takes room too: said, and done again later
+                await store.prune(scope, keep=1)
+        filler.unlink()
+        async with Store.open(server.settings) as store:
+            await store.prune(scope, keep=1)
+            assert await facts_of(store, scope, number) == set(expected.valid(number))
+            assert await store.dangling(scope) == []
+    finally:
+        server.stop()
