@@ -95,6 +95,10 @@ class Ledger:
         self.pinned = False
         """Whether one activity has all (in a process that is followed as a whole)."""
 
+    def enter(self, path: str, bits: int) -> None:
+        """Enter lines of a file into what is current."""
+        self.current.add(path, bits)
+
     def switch(self, activity: Activity) -> Activity:
         """Make an activity current; returns the one that was."""
         before = self.current

@@ -105,8 +105,8 @@ def _begin(folder: str, since: str) -> None:
     child = Child(folder, since)
     ledger.session = ledger.current = child.activity
     ledger.pinned = True
-    # Into what is current, which is another one after this process has forked.
-    lines = Lines(place, lambda path, bits: ledger.current.add(path, bits))
+    # Not into the activity itself: after this process has forked, another one is current.
+    lines = Lines(place, ledger.enter)
     started = Started(place, ledger)
     watch = Watch(place, ledger, started)
     child.expected = started.expected

@@ -72,7 +72,7 @@ class Recorder:
     def __init__(self, place: Place) -> None:
         self.place = place
         self.ledger = Ledger()
-        self.lines = Lines(place, self._executed)
+        self.lines = Lines(place, self.ledger.enter)
         self.processes = Processes(place, self.ledger)
         self.watch = Watch(place, self.ledger, self.processes.started)
         self.ledger.drain = self.lines.drain
@@ -85,9 +85,6 @@ class Recorder:
         self._made: dict[int, Made] = {}
         self._definitions: dict[int, tuple[Any, str]] = {}
         self._making: list[Made] = []
-
-    def _executed(self, path: str, bits: int) -> None:
-        self.ledger.current.add(path, bits)
 
     def start(self, processes: bool) -> None:
         """Begin; with `processes`, those that are started from here are followed.
