@@ -76,8 +76,8 @@ def file_figures(path: Path, mark: str) -> dict[str, float]:
     first, *openings = [child("open", path)["ms"] for _ in range(OPENINGS + 1)]
     grown = child("grow", path)
     limited = child("limited", path)
-    one = _held(path, 1)
-    many = _held(path, READERS)
+    one, graph = _held(path, 1)
+    many, graphs = _held(path, READERS)
     print(
         f"resident memory (PSS): one reader {one / 1e6:,.1f} MB, {READERS} readers {many / 1e6:,.1f} MB; "
         f"a reader under a limit of 1 GiB answered, with {limited['peak'] / 1e6:,.0f} MB of address space"
@@ -88,6 +88,7 @@ def file_figures(path: Path, mark: str) -> dict[str, float]:
         "bytes_per_incidence": grown["bytes"] / incidences,
         "file_bytes_per_incidence": path.stat().st_size / incidences,
         f"memory_ratio_{READERS}": many / one,
+        f"graph_memory_ratio_{READERS}": graphs / graph,
         f"memory_ratio_{READERS}_forked": _held_forked(path) / one,
     }
 
@@ -103,18 +104,22 @@ def _command(role: str, path: Path) -> list[str]:
     return [sys.executable, "-m", "benchmarks.scale_arrays", role, str(path)]
 
 
-def _held(path: Path, readers: int) -> float:
-    """Bytes that so many readers hold in memory at once: the sum of their proportional shares."""
+def _held(path: Path, readers: int) -> tuple[float, float]:
+    """Bytes that so many readers hold in memory at once: the sum of their proportional shares.
+
+    Second, the same without what each held before it opened the file: what the graph itself takes.
+    """
     started = [
         subprocess.Popen(_command("hold", path), stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
         for _ in range(readers)
     ]
     try:
+        before = 0
         for reader in started:
             assert reader.stdout is not None
-            if not reader.stdout.readline():
-                raise SystemExit("A reader ended before it answered.")
-        return float(sum(share_of(reader.pid) for reader in started))
+            before += int(reader.stdout.readline())
+        held = float(sum(share_of(reader.pid) for reader in started))
+        return held, held - before
     finally:
         for reader in started:
             reader.communicate("")
@@ -181,9 +186,12 @@ def _limited(path: Path) -> dict[str, float]:
 
 
 def _hold(path: Path) -> dict[str, float]:
+    from graph import incidence_file  # noqa: F401
+
+    before = share_of(os.getpid())
     incidence = Incidence.open(path)
     answer_all(incidence, sampled(incidence, SAMPLE // 5, 1))
-    print("ready", flush=True)
+    print(before, flush=True)
     sys.stdin.read()
     return {}
 

@@ -73,8 +73,8 @@ async def write_figures(
 ) -> tuple[Scope, dict[str, float]]:
     """Write a grown graph, between two bare loads of parts of it; the store holds it afterwards."""
     part = copies_for(base, size // PART)
-    bare_load(driver, store, facts_of(grow(base, 1), Scope("bare", "warming")))
-    rates = [bare_load(driver, store, facts_of(grow(base, part), Scope("bare", "before")))]
+    bare_load(driver, store, facts_of(grow(base, 1), Scope("bare", f"warming{size}")))
+    rates = [bare_load(driver, store, facts_of(grow(base, part), Scope("bare", f"before{size}")))]
     facts = facts_of(grow(base, copies_for(base, size)), Scope("scale", f"s{size}"))
     run = await store.begin(facts.scope, commit=COMMIT, tree=TREE, families=FAMILIES)
     begun = time.perf_counter()
@@ -84,7 +84,7 @@ async def write_figures(
     rate = facts.incidences / spent
     scope = facts.scope
     del facts
-    rates.append(bare_load(driver, store, facts_of(grow(base, part, seed=2), Scope("bare", "after"))))
+    rates.append(bare_load(driver, store, facts_of(grow(base, part, seed=2), Scope("bare", f"after{size}"))))
     print(f"written: {rate:,.0f} incidences/s; bare before and after: {rates[0]:,.0f}, {rates[1]:,.0f}")
     bare_rate = 2 / sum(1 / one for one in rates)
     return scope, {"write_s": spent, "write_per_s": rate, "write_ratio": rate / bare_rate}
