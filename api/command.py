@@ -51,6 +51,7 @@ ASK, KEEP, LOOK = "Ask", "Keep", "Look after"
 for command, panel in (
     (questions.impact, ASK),
     (testing.tests, ASK),
+    (testing.backtest, ASK),
     (reviewing.reviewers, ASK),
     (reporting.report, ASK),
     (questions.path, ASK),

@@ -317,6 +317,9 @@ class Tests(Document, frozen=True, kw_only=True):
     )
     selected: Annotated[tuple[SelectedTest, ...], Meta(description="In the order to run them.")] = ()
     skipped: Annotated[tuple[str, ...], Meta(description="Known tests that the change cannot alter.")] = ()
+    left: Annotated[
+        tuple[str, ...], Meta(description="Tests that it can alter and that the mode leaves out.")
+    ] = ()
     widened: Annotated[
         tuple[str, ...], Meta(description="Steps by which more was taken than was seen, and why.")
     ] = ()
@@ -325,6 +328,33 @@ class Tests(Document, frozen=True, kw_only=True):
         tuple[JudgedRecording, ...], Meta(description="The recorded states it stands on, newest first.")
     ] = ()
     seconds: Annotated[float, Meta(description="How long it took.")] = 0.0
+
+
+class BacktestStep(Struct, frozen=True, kw_only=True):
+    """One step of the past: from a recorded state to a later commit."""
+
+    base: Annotated[str, Meta(description="Commit of the recording that selects.")]
+    commit: Annotated[str, Meta(description="The commit that it selects for.")]
+    known: Annotated[int, Meta(description="Tests that the recording tells of.")]
+    selected: Annotated[int, Meta(description="How many of these would have been run.")]
+    seconds: Annotated[float, Meta(description="How long these took when recorded.")]
+    seconds_all: Annotated[float, Meta(description="How long all took.")]
+    judged: Annotated[int, Meta(description="Tests whose outcome at the commit was recorded too.")]
+    turned: Annotated[tuple[str, ...], Meta(description="Those of them that came out otherwise.")]
+    missed: Annotated[tuple[str, ...], Meta(description="Those of them that would have been left out.")]
+
+
+class Backtest(Document, frozen=True, kw_only=True):
+    """What selection would have saved and missed in the past (`maestro backtest`)."""
+
+    SHAPE = "backtest"
+
+    repository: Annotated[str, Meta(description="Name of the repository.")]
+    commits: Annotated[int, Meta(description="Commits that were looked at.")]
+    steps: Annotated[
+        tuple[BacktestStep, ...], Meta(description="Commits after some recording, newest first.")
+    ]
+    seconds: Annotated[float, Meta(description="How long it took.")]
 
 
 class HeldRecording(Struct, frozen=True, kw_only=True):
@@ -425,7 +455,7 @@ class Failed(Document, frozen=True, kw_only=True):
 
 
 DOCUMENTS: tuple[type[Document], ...] = (
-    Impact, Paths, Found, Tests, Export, Indexed, Status, Health, Pruned, Saved, Failed,
+    Impact, Paths, Found, Tests, Backtest, Export, Indexed, Status, Health, Pruned, Saved, Failed,
 )  # fmt: skip
 
 

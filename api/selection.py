@@ -6,6 +6,7 @@ import math
 import time
 from collections import OrderedDict
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -17,7 +18,8 @@ from graph.facts import Scope
 from graph.indexing import IndexReport
 from graph.ingest.git import Mirror
 from graph.progress import Progress, silent
-from graph.queries import static_tests, tests
+from graph.queries import backtest as replaying
+from graph.queries import ordering, static_tests, tests
 
 if TYPE_CHECKING:
     from api.questions import Question
@@ -28,7 +30,7 @@ READY = 4
 _ready: OrderedDict[tuple[Path, Scope, str], tests.Evidence] = OrderedDict()
 
 
-def evidence(service: Service, scope: Scope) -> tests.Evidence | None:
+def evidence(service: Service, scope: Scope, mirror: Mirror) -> tests.Evidence | None:
     """The recordings of a repository made ready; None where it has none."""
     every = recordings.kept(service.workspace, scope)
     notes = [note for note in every if note.format == recordings.RECORDING]
@@ -40,7 +42,7 @@ def evidence(service: Service, scope: Scope) -> tests.Evidence | None:
         whole = recordings.load(service.workspace, scope)
         if whole is None:
             return None
-        found = _ready[key] = tests.Evidence.of(whole)
+        found = _ready[key] = tests.Evidence.of(whole, mirror)
         while len(_ready) > READY:
             _ready.popitem(last=False)
     _ready.move_to_end(key)
@@ -144,16 +146,71 @@ def _by_recordings(
     progress: Progress,
 ) -> tests.Tests:
     progress("reading the recordings", 0, 0)
-    ready = evidence(service, scope)
+    ready = evidence(service, scope, mirror)
     if ready is None:
-        raise NotFoundError(
-            f"{scope.repository} has no recording of a test run.",
-            "Make one with pytest --maestro-record and take it in: maestro index PATH --recording FILE. "
-            "--static selects by the graph alone.",
-        )
+        raise _unrecorded(scope)
     progress("selecting tests", 0, 0)
     head = change.head.commit or change.base.commit
-    return tests.select(ready, mirror, scope, change.head.tree, head=head, unread=change.unread)
+    found = tests.select(ready, mirror, scope, change.head.tree, head=head, unread=change.unread)
+    if mode == "minimal":
+        return ordering.minimal(found)
+    return ordering.budget(found, budget) if mode == "budget" else found
+
+
+async def backtest(
+    service: Service, repository: str, commits: int, *, progress: Progress = silent
+) -> documents.Backtest:
+    """What selection would have done over the last commits, by the outcomes that recordings hold.
+
+    Raises
+    ------
+    NotFoundError
+        The repository has no recording.
+    """
+    begun = time.monotonic()
+    scope = await service.choose(repository)
+    head = await service.arrays(scope)
+
+    def compute() -> documents.Backtest:
+        mirror = service.mirror(scope, True)
+        whole = recordings.load(service.workspace, scope)
+        if whole is None:
+            raise _unrecorded(scope)
+        states = [
+            replace(state, earlier=())
+            for state in whole.states()
+            if state.commit and mirror.has(state.commit)
+        ]
+        steps = replaying.replay(mirror, scope, states, head.commit, commits, progress)
+        return documents.Backtest(
+            repository=scope.repository,
+            commits=commits,
+            steps=tuple(
+                documents.BacktestStep(
+                    base=step.base,
+                    commit=step.commit,
+                    known=step.known,
+                    selected=step.selected,
+                    seconds=round(step.seconds, 3),
+                    seconds_all=round(step.seconds_all, 3),
+                    judged=step.judged,
+                    turned=step.turned,
+                    missed=step.missed,
+                )
+                for step in steps
+            ),
+            seconds=time.monotonic() - begun,
+        )
+
+    return await service.offload(compute)
+
+
+def _unrecorded(scope: Scope) -> NotFoundError:
+    return NotFoundError(
+        f"{scope.repository} has no recording of a test run.",
+        "Make one with pytest --maestro-record and take it in: maestro index PATH --recording FILE. "
+        "--static selects by the graph alone.",
+    )
 
 
 def read(
@@ -222,6 +279,7 @@ def document(
             for each in found.choices
         ),
         skipped=found.skipped,
+        left=found.left,
         widened=found.widened,
         notes=found.notes,
         recordings=tuple(

@@ -9,7 +9,7 @@ from rich.console import Console, Group, RenderableType
 from rich.padding import Padding
 from rich.text import Text
 
-from api.documents import SelectedTest, Tests
+from api.documents import Backtest, SelectedTest, Tests
 from api.rendering import plural, printable
 from graph.errors import InputError, NotFoundError
 
@@ -151,3 +151,44 @@ def _before_bracket(below: str) -> tuple[str, str, str]:
     bare, _, parameters = below.partition("[")
     holder, sign, name = bare.rpartition("::")
     return holder, sign, f"{name}[{parameters}"
+
+
+def print_backtest(console: Console, found: Backtest) -> None:
+    """Each step of the past in a line, then what was saved and missed."""
+    if not found.steps:
+        console.print(
+            Text(
+                f"None of the last {found.commits} commits comes after a recording: nothing to replay.",
+                style="note",
+            )
+        )
+        return
+    for step in found.steps[:SHOWN]:
+        told = f"{step.selected:,} of {step.known:,} tests, by {step.base[:10]}"
+        if step.judged:
+            told += f"; {len(step.turned)} of {step.judged:,} outcomes turned"
+        line = Text.assemble((step.commit[:10], "command"), "  ", (told, "quiet"))
+        console.print(line if not step.missed else line.append(f", {len(step.missed)} MISSED", style="bad"))
+        for test in step.missed:
+            console.print(Text(f"  missed {printable(test)}", style="bad"))
+    if len(found.steps) > SHOWN:
+        console.print(Text(f"and {len(found.steps) - SHOWN:,} more commits (--json has them)", style="quiet"))
+    every = sum(step.known for step in found.steps)
+    ran = sum(step.selected for step in found.steps)
+    turned = sum(len(step.turned) for step in found.steps)
+    missed = sum(len(step.missed) for step in found.steps)
+    judged = sum(1 for step in found.steps if step.judged)
+    console.print()
+    console.print(
+        Text.assemble(
+            ("Would have run  ", "heading"),
+            f"{ran / max(1, every):.0%} of all tests over {len(found.steps):,} commits",
+        )
+    )
+    if judged:
+        verdict = (
+            f"{missed:,} of {turned:,} turned outcomes, told by recordings of {plural(judged, 'commit')}"
+        )
+    else:
+        verdict = "not known: no commit after a recording was recorded itself"
+    console.print(Text.assemble(("Would have missed  ", "heading"), (verdict, "bad" if missed else "")))

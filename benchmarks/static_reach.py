@@ -2,7 +2,7 @@
 
     python -m benchmarks.static_reach CLONE --recording FILE [--sample N] [--seed N]
 
-For each function that a recorded test executed, the static closure is asked which tests it reaches: every test
+For each function that a recorded test executed, the closure is asked which tests it reaches: every test
 that executed it must be among them. A missing pair is a hole in the rules of `graph.queries.static_tests`.
 """
 

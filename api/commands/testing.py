@@ -12,7 +12,7 @@ from api.commands.questions import read_question
 from api.commands.running import Everything, Json, Repo, answer, failing
 from api.console import Meter, answers
 from api.questions import Mode
-from api.tests_listing import explain, list_tests, print_tests
+from api.tests_listing import explain, list_tests, print_backtest, print_tests
 from graph.errors import InputError
 
 if TYPE_CHECKING:
@@ -90,3 +90,33 @@ def tests(
             explain(answers(), found, test)
     elif not json:
         print_tests(answers(), found, everything)
+
+
+def backtest(
+    commits: Annotated[
+        int, typer.Option("--commits", min=1, max=10_000, help="How many of the last commits.")
+    ] = 50,
+    repo: Repo = "",
+    json: Json = False,
+) -> None:
+    """What would selection have saved, and missed, in this repository's own past?
+
+    Nothing is run: the outcomes are those of the recordings that were taken in. Between two recorded states
+    every test that came out otherwise must have been selected; commits without a recording of their own only
+    tell what would have been run.
+
+    **Examples**
+
+    - `maestro backtest`
+    - `maestro backtest --commits 500 --json`
+    """
+
+    async def work(service: Service, meter: Meter) -> documents.Document:
+        from api import selection
+
+        return await selection.backtest(service, repo, commits, progress=meter)
+
+    found = answer(work, json, "Nothing was written; ask again any time.")
+    assert isinstance(found, documents.Backtest)
+    if not json:
+        print_backtest(answers(), found)

@@ -51,6 +51,7 @@ class TestSelection:
     basis: str = strawberry.field(description="recording: what tests were seen to do; static: the graph.")
     selected: list[SelectedTest] = strawberry.field(description="In the order to run them.")
     skipped: list[str] = strawberry.field(description="Known tests that the change cannot alter.")
+    left: list[str] = strawberry.field(description="Tests that it can alter and that the mode leaves out.")
     widened: list[str] = strawberry.field(description="Steps by which more was taken than was seen, and why.")
     notes: list[str] = strawberry.field(description="What else is worth knowing.")
     recordings: list[RecordedState] = strawberry.field(
@@ -77,6 +78,7 @@ class TestSelection:
                 for each in found.selected
             ],
             skipped=list(found.skipped),
+            left=list(found.left),
             widened=list(found.widened),
             notes=list(found.notes),
             recordings=[

@@ -12,12 +12,13 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 
 from maestro_selection import changes as comparing
+from maestro_selection import tables
 from maestro_selection.changes import FileChange
 from maestro_selection.recording import Recording
 from maestro_selection.selection import Selection, Selector
 from maestro_selection.tables import FileTable
 
-from graph.errors import InputError
+from graph.errors import InputError, RecordingError
 from graph.facts import Scope
 from graph.ingest.git import Mirror
 from graph.recordings import Distance, distance
@@ -75,6 +76,8 @@ class Tests:
     notes: tuple[str, ...]
     states: tuple[Judged, ...]
     seconds: float
+    left: tuple[str, ...] = ()
+    """Tests that the change can alter and that the mode leaves out."""
 
 
 @dataclass(slots=True)
@@ -86,8 +89,14 @@ class Evidence:
     _read: dict[tuple[str, str], FileTable] = field(default_factory=dict)
 
     @classmethod
-    def of(cls, recording: Recording) -> Evidence:
-        """Make recordings ready; this is what costs, so it is kept."""
+    def of(cls, recording: Recording, mirror: Mirror) -> Evidence:
+        """Make recordings ready; this is what costs, so it is kept.
+
+        Raises
+        ------
+        RecordingError
+            Its tables are another version's, and the mirror lacks the text to make them anew.
+        """
         seen: set[str] = set()
         states = []
         for state in recording.states():
@@ -95,12 +104,42 @@ class Evidence:
             seen.update(tests)
             if tests:
                 alone = replace(state, tests=tests, earlier=())
-                states.append((alone, Selector(alone)))
+                states.append(_selectable(alone, mirror))
         return cls(recording, states)
 
     def tests(self) -> set[str]:
         """Every test that is recorded."""
         return {node for state, _ in self.states for node in state.tests}
+
+
+def _selectable(state: Recording, mirror: Mirror) -> tuple[Recording, Selector]:
+    """A recorded state and its selector; tables of another version are made anew from what git has."""
+    raw = state.tables
+    if any(_version(raw[path]) != tables.VERSION for path in raw):
+        made = {}
+        for path in raw:
+            blob = state.files.get(path, "")
+            if not mirror.has(blob):
+                raise RecordingError(
+                    f"The recording of {state.commit[:12] or 'no commit'} was made by another version, and "
+                    f"the text of {path} is not here to read it anew.",
+                    "Record again with the pytest-maestro that belongs to this Maestro.",
+                )
+            made[path] = tables.read(path, mirror.blob(blob)).to_json()
+        state = replace(state, tables=made)
+    try:
+        selector = Selector(state)
+        selector.prepare()
+    except (ValueError, LookupError, TypeError) as error:
+        raise RecordingError(
+            f"The recording of {state.commit[:12] or 'no commit'} cannot be used: {error}.",
+            "Record again with the pytest-maestro that belongs to this Maestro.",
+        ) from error
+    return state, selector
+
+
+def _version(table: object) -> object:
+    return table.get("version") if isinstance(table, dict) else None
 
 
 def select(
@@ -176,12 +215,12 @@ def _take(
     for node in chosen.skipped:
         if node.partition("::")[0] not in files:
             continue
-        test = state.tests[node]
-        if test.result in SETTLED:
+        last = state.tests[node]
+        if last.result in SETTLED:
             skipped.append(node)
             continue
-        why = f"it ended with {test.result or 'nothing'} when it was last recorded"
-        choices.setdefault(node, Choice(node, test.seconds, (Reason((why,)),)))
+        why = f"it ended with {last.result or 'nothing'} when it was last recorded"
+        choices.setdefault(node, Choice(node, last.seconds, (Reason((why,)),)))
 
 
 def _differing(
@@ -242,8 +281,6 @@ def _old_table(
 
 
 def _table(evidence: Evidence, mirror: Mirror, path: str, blob: str) -> FileTable:
-    from maestro_selection import tables
-
     key = (path, blob)
     if key not in evidence._read:
         if len(evidence._read) > 5_000:

@@ -317,3 +317,60 @@ def test_one_query_answers_a_pull_request(told):
             {"diff": TAX_DIFF, "repository": "unknown"},
         ):
             assert ask(**wrong)["errors"][0]["extensions"]["code"] in ("BAD_INPUT", "DIFF", "NOT_FOUND")
+
+
+def test_fewer_tests_say_what_they_leave_out(maestro, clone, tmp_path):
+    lines = {"tests/test_cart.py": [5], "shop/prices.py": [6]}
+    ran = [made.ran(f"{SUM}[{n}]", lines, seconds=float(n)) for n in (1, 2, 3)]
+    whole = made.at(recorded(clone), tests={test.node: test for test in ran})
+    maestro.json("index", str(clone.root), "--recording", write(tmp_path / "r", whole))
+    fewest = maestro.json("tests", "--diff", "-", "--mode", "minimal", input=TAX_DIFF)
+    assert selected(fewest) == [f"{SUM}[1]"] and fewest["left"] == [f"{SUM}[2]", f"{SUM}[3]"]
+    timed = maestro.json("tests", "--diff", "-", "--mode", "budget", "--seconds", "3.5", input=TAX_DIFF)
+    assert selected(timed) == [f"{SUM}[1]", f"{SUM}[2]"] and timed["left"] == [f"{SUM}[3]"]
+    assert timed["skipped"] == [] and "left out" in timed["notes"][-1]
+
+
+def test_the_past_is_replayed_by_recorded_outcomes(maestro, clone, tmp_path):
+    first = write(tmp_path / "first", recorded(clone))
+    cart = files_of(clone)["shop/cart.py"].replace("    return 1\n", "    return 2\n")
+    clone.commit("Break it", {"shop/cart.py": cart})
+    clone.commit("Say more", {"CODEOWNERS": "* @everyone\n"})
+    tests = {
+        IDLE: made.ran(IDLE, {"tests/test_cart.py": [9], "shop/cart.py": [10]}, result="failed"),
+        SUM: made.ran(SUM, {"tests/test_cart.py": [5], "shop/prices.py": [6]}, result="failed"),
+    }
+    later = recorded(clone, tests=tests, recorded=2.0)
+    maestro.json("index", str(clone.root), "--recording", first)
+    assert maestro.json("backtest")["steps"][0]["judged"] == 0
+    assert "not known" in maestro("backtest").stdout
+    maestro.json("index", str(clone.root), "--recording", write(tmp_path / "later", later))
+    head, middle = maestro.json("backtest")["steps"]
+    assert head["turned"] == [IDLE, SUM] and head["missed"] == [SUM] and head["selected"] == 1
+    assert middle["judged"] == 0 and middle["selected"] == 1
+    assert "1 MISSED" in maestro("backtest").stdout
+
+
+def test_reports_of_other_runners_become_runtime_facts(maestro, clone, tmp_path):
+    (tmp_path / "c.xml").write_text(
+        '<coverage><class filename="shop/prices.py"><line number="6" hits="1"/></class></coverage>'
+    )
+    (tmp_path / "j.xml").write_text(
+        '<testsuite><testcase classname="tests.test_cart" name="test_sum"/></testsuite>'
+    )
+    taken = maestro.json(
+        "index",
+        str(clone.root),
+        "--recording",
+        str(tmp_path / "c.xml"),
+        "--recording",
+        str(tmp_path / "j.xml"),
+    )["recordings"]
+    assert [each["format"] for each in taken["recordings"]] == ["cobertura", "junit"]
+    assert (taken["edges"], taken["tests"]) == (2, 2)
+    assert maestro.json("doctor")["well"]
+    (tmp_path / "other.xml").write_text(
+        '<coverage><class filename="theirs.py"><line number="1" hits="1"/></class></coverage>'
+    )
+    done = maestro("index", str(clone.root), "--recording", str(tmp_path / "other.xml"))
+    assert done.exit_code == 7 and "theirs.py" in done.stderr
