@@ -195,6 +195,17 @@ def test_a_recording_of_something_else_runs_everything(project, changes, told):
     assert not decided.skipped
 
 
+def test_an_earlier_part_made_with_something_else_runs(project):
+    recording = project.recording()
+    half = {HALF: recording.tests[HALF]}
+    rest = {node: test for node, test in recording.tests.items() if node != HALF}
+    older = replace(recording, tests=half, python="3.2.0", recorded=1.0)
+    write(replace(recording, tests=rest, earlier=(older,)), project.place)
+    decided = decide(project)
+    assert "made with 3.2.0" in decided.reason(HALF)[0]
+    assert DOUBLE in decided.skipped
+
+
 def test_a_commit_that_is_not_here_is_said(project):
     write(replace(project.recording(), commit="a" * 40), project.place)
     decided = decide(project)

@@ -22,6 +22,8 @@ def distributions() -> dict[str, Distribution]:
         told = each.metadata["Name"]
         if not told or normalised(told) in found:
             continue  # a broken one, or one that an earlier folder of sys.path hides
+        if _is_in_place(each):
+            continue  # the project itself, as a rule: its files are what is compared
         found[normalised(told)] = Distribution(
             each.version or "",
             tuple(sorted(_modules(each))),
@@ -29,6 +31,11 @@ def distributions() -> dict[str, Distribution]:
             any(entry.group == "pytest11" for entry in each.entry_points),
         )
     return dict(sorted(found.items()))
+
+
+def _is_in_place(distribution: metadata.Distribution) -> bool:
+    """Whether it is installed by `pip install -e`."""
+    return re.search(r'"editable"\s*:\s*true', distribution.read_text("direct_url.json") or "") is not None
 
 
 def _required(line: str) -> str:

@@ -33,7 +33,8 @@ def decide(place: Path, folder: str, own: Iterable[Path]) -> Decision:
     except RecordingError as error:
         return Decision.everything(str(error))
     checkout = Checkout.around(folder)
-    refused = _unfit(recording, checkout)
+    here = Here(checkout)
+    refused = here.refuses(recording)
     source = f"the recording of {_told(recording, checkout)}"
     if refused:
         return Decision.everything(refused, source)
@@ -45,7 +46,12 @@ def decide(place: Path, folder: str, own: Iterable[Path]) -> Decision:
     notes: list[str] = []
     for state in recording.states():
         known = reasons.keys() | skipped
-        if state is not recording and state.tables.keys() and not state.tests.keys() - known:
+        unknown = state.tests.keys() - known
+        if not unknown:
+            continue
+        refused = here.refuses(state)
+        if refused:
+            reasons.update((node, (refused,)) for node in unknown)
             continue
         found = selection.select(state, differences(state, checkout, files))
         for chosen in found.tests:
@@ -67,21 +73,27 @@ def _settle(state: Recording, node: str, reasons: dict[str, tuple[str, ...]], sk
         reasons[node] = (f"it ended with {result or 'nothing'} when it was last recorded",)
 
 
-def _unfit(recording: Recording, checkout: Checkout) -> str:
-    """Why a recording says nothing of this checkout, or empty."""
-    roots = checkout.roots()
-    if recording.roots and roots and not set(recording.roots) & set(roots):
-        return "The recording is of another repository."
-    here = interpreter()
-    there = (recording.python, recording.implementation, recording.platform)
-    if here != there:
-        return f"The recording was made with {' '.join(there)}, and this is {' '.join(here)}."
-    now, before = distributions(), recording.distributions
-    moved = [name for name in sorted(now.keys() | before.keys()) if now.get(name) != before.get(name)]
-    if moved:
+class Here:
+    """What a recording has to fit: this repository, this Python, what is installed."""
+
+    def __init__(self, checkout: Checkout) -> None:
+        self.roots = checkout.roots()
+        self.interpreter = interpreter()
+        self.distributions = distributions()
+
+    def refuses(self, recording: Recording) -> str:
+        """Why a recording says nothing of the tests here, or empty."""
+        if recording.roots and self.roots and not set(recording.roots) & set(self.roots):
+            return "The recording is of another repository."
+        there = (recording.python, recording.implementation, recording.platform)
+        if self.interpreter != there:
+            return f"The recording was made with {' '.join(there)}, and this is {' '.join(self.interpreter)}."
+        now, before = self.distributions, recording.distributions
+        moved = [name for name in sorted(now.keys() | before.keys()) if now.get(name) != before.get(name)]
+        if not moved:
+            return ""
         shown = ", ".join(moved[:3]) + (f" and {len(moved) - 3} more" if len(moved) > 3 else "")
         return f"What is installed differs from the recording: {shown}."
-    return ""
 
 
 def _told(recording: Recording, checkout: Checkout) -> str:
