@@ -107,7 +107,9 @@ class Reviewers(Document, frozen=True, kw_only=True):
     authors: Annotated[tuple[Person, ...], Meta(description="Who made the change; never advised.")] = ()
     files: Annotated[tuple[str, ...], Meta(description="What it touches.")] = ()
     basis: Annotated[Basis, Meta(description="What the order stands on.")]
-    reviewers: Annotated[tuple[Advice, ...], Meta(description="Advice, best first.")] = ()
+    reviewers: Annotated[
+        tuple[Advice, ...], Meta(description="Advice, best first, or in the order that spreads.")
+    ] = ()
     more: Annotated[int, Meta(description="Candidates beyond those listed.")] = 0
     absent: Annotated[tuple[Passed, ...], Meta(description="Who is passed over, and why.")] = ()
     obligations: Annotated[tuple[Demanded, ...], Meta(description="Whose approval the rules demand.")] = ()

@@ -53,8 +53,7 @@ def _advice(found: Reviewers, spread: bool, everything: bool) -> list[Renderable
         return [Text.assemble(("Ask  ", "heading"), ("nobody who could be named", "note"))]
     order = "spread over more people" if spread else "best first"
     parts: list[RenderableType] = [Text.assemble(("Ask  ", "heading"), (order, "quiet"))]
-    advice = sorted(found.reviewers, key=lambda each: each.spread) if spread else found.reviewers
-    for number, each in enumerate(advice, 1):
+    for number, each in enumerate(found.reviewers, 1):
         parts.append(Padding(_named(number, each), (0, 0, 0, 2)))
         reasons = each.reasons if everything else each.reasons[:REASONS]
         for reason in reasons:

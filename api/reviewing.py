@@ -53,6 +53,8 @@ class Asking:
     author: str = ""
     absences: tuple[Absence, ...] = ()
     count: int = COUNT
+    spread: bool = False
+    """Name them in the order that spreads the work, and what one alone knows."""
 
     def __post_init__(self) -> None:
         if not 1 <= self.count <= COUNT_MOST:
@@ -190,7 +192,7 @@ def advise_on(
         authors=tuple(person(each) for each in authors),
         files=change.paths,
         basis=_basis(sight, learned, known),
-        reviewers=_advice(history.scope, sight, known, present, standing, waiting, risks, asking.count),
+        reviewers=_advice(history.scope, sight, known, present, standing, waiting, risks, asking),
         more=max(0, len(present.score) - asking.count),
         absent=tuple(
             Passed(
@@ -218,16 +220,17 @@ def _advice(
     standing: Mapping[int, facts.Standing],
     waiting: Counter[int],
     risks: Mapping[str, set[int]],
-    count: int,
+    asking: Asking,
 ) -> tuple[Advice, ...]:
     reasons = facts.Reasons(sight, known)
     words = Words(scope, sight.contributions, sight.at)
     spread = present.spread(risks, len(sight.files))
     nobody = facts.Standing(0, 0)
+    order = sorted(present.score, key=spread.__getitem__) if asking.spread else list(present.score)
     return tuple(
         Advice(
             person=person(sight.contributions.people[who]),
-            score=round(score, 4),
+            score=round(present.score[who], 4),
             chance=round(present.chance.get(who, 0.0), 4),
             expertise=round(present.expertise.get(who, 0.0), 4),
             spread=spread[who],
@@ -236,7 +239,7 @@ def _advice(
             last=standing.get(who, nobody).last,
             reasons=tuple(words.behind(who, reason) for reason in reasons.of(who)),
         )
-        for who, score in list(present.score.items())[:count]
+        for who in order[: asking.count]
     )
 
 
@@ -253,7 +256,7 @@ def _passed(
         people = sight.contributions.called(absence.person)
         if not people:
             notes.append(f"{absence.person} is said to be away, and is nobody in this history.")
-        if absence.covers(sight.at):
+        if absence.covers(sight.asked):
             passed |= {who: (absence.why or "away, as the file of absences says", False) for who in people}
     for who in candidates.score:
         last = standing[who].last if who in standing else 0
@@ -311,16 +314,21 @@ def _look(
         notes.append("Nobody knows who made this change: name them (--author), or they may be advised.")
     newest = contributions.commits[-1].at if contributions.commits else 0
     at = mirror.commit(head).at if head else newest
-    if head not in contributions.by_id or not change.head.commit:
-        # It is not part of the history yet: it is asked about now, as far as the index knows.
+    asked = float(at)
+    if head not in contributions.by_id or not change.head.commit or at >= newest:
+        # It is new: it is asked about now, as far as the index knows.
         at = max(at, newest)
+        asked = max(at, time.time())
     places = [contributions.places.get(each.key, -1) for each in authors]
+    # Nobody is advised to review their own change, under an address that no .mailmap knows either.
+    everybody = {*places, *(place for each in authors for place in contributions.called(each.name))}
     sight = facts.Sight(
         contributions,
         at,
+        asked,
         files=tuple(dict.fromkeys(contributions.now.get(path, path) for path in change.paths)),
         author=places[0] if places else -1,
-        authors=frozenset(place for place in places if place >= 0),
+        authors=frozenset(everybody - {-1}),
         visible=range(sum(1 for commit in contributions.commits if commit.at <= at)),
         own=own,
     )

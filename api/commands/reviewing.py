@@ -69,7 +69,7 @@ def reviewers(
 
         question = read_question(asked, diff, rev, repo)
         place = absences or settings.absences
-        asking = Asking(author, read_absences(place) if place else (), count)
+        asking = Asking(author, read_absences(place) if place else (), count, spread)
 
     async def work(service: Service, meter: Meter) -> documents.Document:
         from api import reviewing

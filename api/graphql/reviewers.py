@@ -182,11 +182,14 @@ async def resolve_reviewers(
         str, strawberry.argument(description="Who made it, where no commit says: address, @handle or name.")
     ] = "",
     count: Annotated[int, strawberry.argument(description="How many to name, 1 to 100.")] = reviewing.COUNT,
+    spread: Annotated[
+        bool, strawberry.argument(description="In the order that spreads the work and what one alone knows.")
+    ] = False,
 ) -> Reviewers:
     """Who should review a change. Exactly one of range and diff is given."""
     question = change_question(repository, revisions, diff, rev)
     context = info.context
     place = context.service.settings.absences
-    asking = reviewing.Asking(author, reviewing.read_absences(place) if place else (), count)
+    asking = reviewing.Asking(author, reviewing.read_absences(place) if place else (), count, spread)
     found = await reviewing.advise(context.service, question, asking, refresh=False, progress=context.watch())
     return Reviewers.of(found)

@@ -69,12 +69,14 @@ class Sight:
     ----------
     at : int
         The moment that the change is judged at.
+    asked : float
+        When it is asked about: today for what is new, so that who is away today is known to be.
     files : tuple of str
         What it touches, by present names.
     author : int
         Who made most of it; -1 where no commit names them.
     authors : frozenset of int
-        Everybody who made it.
+        Everybody who made it, and whoever bears the name of one of them.
     visible : range
         Places of the commits up to `at`.
     own : frozenset of str
@@ -83,6 +85,7 @@ class Sight:
 
     contributions: Contributions
     at: int
+    asked: float
     files: tuple[str, ...]
     author: int
     authors: frozenset[int]

@@ -215,6 +215,30 @@ def test_people_read_it_too(reviewed, team):
         assert words in done.stdout, words
 
 
+def test_the_spread_order_names_those_who_come_first_in_it(reviewed, answered):
+    found = reviewed.json("reviewers", "base..main", "--repo", "team", "--spread", "--count", "2")
+    assert [each["spread"] for each in found["reviewers"]] == [1, 2]
+    everyone = sorted(each["spread"] for each in answered["reviewers"])
+    assert everyone == [number + 1 for number in range(len(everyone))]
+
+
+def test_an_author_under_an_address_that_no_mailmap_knows_is_not_advised(maestro, tmp_path):
+    made = Team(tmp_path / "alias")
+    made.commit("Ann <ann@old.example>", "One", {"a.py": "x = 1\n"})
+    made.commit(BOB, "Two", {"a.py": "x = 2\n"})
+    made.commit(ANN, "Three", {"a.py": "x = 3\n"})
+    maestro.json("index", str(made.root))
+    assert advised(maestro.json("reviewers", "main")) == ["bob@example.org"]
+
+
+def test_who_is_away_today_is_passed_over_for_what_is_new_and_not_for_what_is_old(reviewed, tmp_path):
+    place = tmp_path / "away.jsonl"
+    place.write_text('{"person": "Bob", "from": "2025-01-01"}')
+    new = reviewed.json("reviewers", "base..main", "--repo", "team", "--absences", str(place))
+    old = reviewed.json("reviewers", "main~4", "--repo", "team", "--absences", str(place))
+    assert "bob@example.org" not in advised(new) and "bob@example.org" in advised(old)
+
+
 def test_hostile_names_drive_no_terminal(reviewed, tmp_path):
     made = Team(tmp_path / "odd")
     odd = "\x1b[31mRed\x1b[0m [bold]x[/bold] <odd@example.org>"

@@ -43,7 +43,14 @@ def sight(commits, files, at=1_000, authors=(ANN,), own=()):
     made = Contributions(PEOPLE, tuple(commits))
     seen = sum(1 for each in commits if each.at <= at * DAY)
     return Sight(
-        made, at * DAY, tuple(files), next(iter(authors), -1), frozenset(authors), range(seen), frozenset(own)
+        made,
+        at * DAY,
+        at * DAY,
+        tuple(files),
+        author=next(iter(authors), -1),
+        authors=frozenset(authors),
+        visible=range(seen),
+        own=frozenset(own),
     )
 
 
