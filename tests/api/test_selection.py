@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import xml.etree.ElementTree as ElementTree
 
 import pytest
@@ -68,18 +69,30 @@ def told(maestro, clone, tmp_path):
     return maestro
 
 
+@pytest.fixture(scope="session")
+def settled(service_environment, shop, indexed, tmp_path_factory):
+    """The same, for tests that only ask."""
+    root = tmp_path_factory.mktemp("settled")
+    clone = type(shop)(root / "shop")
+    paths = shop.git("ls-tree", "-r", "--name-only", "first").split()
+    clone.commit("A shop", {path: shop.git("show", f"first:{path}") for path in paths})
+    maestro = type(indexed)({**service_environment, "MAESTRO_TENANT": f"settled{os.getpid()}"})
+    maestro.json("index", str(clone.root), "--recording", write(root / "r", recorded(clone)))
+    return maestro
+
+
 def selected(found):
     return [each["test"] for each in found["selected"]]
 
 
-def test_an_edit_selects_who_executed_it_and_says_why(told, clone):
-    found = told.json("tests", "--diff", "-", input=TAX_DIFF)
+def test_an_edit_selects_who_executed_it_and_says_why(settled):
+    found = settled.json("tests", "--diff", "-", input=TAX_DIFF)
     assert selected(found) == [SUM] and found["skipped"] == [IDLE]
     assert found["selected"][0]["seconds"] == 2.0
     assert "shop/prices.py:6" in found["selected"][0]["reasons"][0][0]
     assert found["recordings"][0]["differing"] == ["shop/prices.py"]
     assert found["recordings"][0]["distance"] == "of this very commit"
-    assert selected(told.json("tests", "--diff", "-", input=IDLE_DIFF)) == [IDLE]
+    assert selected(settled.json("tests", "--diff", "-", input=IDLE_DIFF)) == [IDLE]
 
 
 def test_runtime_facts_are_stored_counted_and_outlive_another_index_run(told, clone):
@@ -215,12 +228,12 @@ def test_a_test_that_failed_when_it_was_recorded_runs(maestro, clone, tmp_path):
     assert selected(found) == [IDLE] and "failed" in found["selected"][0]["reasons"][0][0]
 
 
-def test_binary_and_generated_files_select_who_opened_them(told, clone):
+def test_binary_and_generated_files_select_who_opened_them(settled):
     binary = "diff --git a/{0} b/{0}\n{1}index {2}..89abcde 100644\nBinary files {3} and b/{0} differ\n"
     changed = binary.format("README.md", "", "1234567", "a/README.md")
-    assert selected(told.json("tests", "--diff", "-", input=changed)) == [IDLE]
+    assert selected(settled.json("tests", "--diff", "-", input=changed)) == [IDLE]
     added = binary.format("logo.png", "new file mode 100644\n", "0000000", "/dev/null")
-    assert selected(told.json("tests", "--diff", "-", input=added)) == []
+    assert selected(settled.json("tests", "--diff", "-", input=added)) == []
 
 
 def test_a_merge_counts_against_its_first_parent(told, clone):
@@ -244,19 +257,19 @@ def test_static_selection_needs_no_recording(indexed):
     )
 
 
-def test_lists_for_programs_and_answers_for_people(told):
-    listed = told("tests", "--diff", "-", "--format", "pytest-args", input=TAX_DIFF)
+def test_lists_for_programs_and_answers_for_people(settled):
+    listed = settled("tests", "--diff", "-", "--format", "pytest-args", input=TAX_DIFF)
     assert listed.stdout == f"{SUM}\n"
     root = ElementTree.fromstring(
-        told("tests", "--diff", "-", "--format", "junit", input=TAX_DIFF).stdout.encode()
+        settled("tests", "--diff", "-", "--format", "junit", input=TAX_DIFF).stdout.encode()
     )
     assert [case.attrib["name"] for case in root] == ["test_sum"]
-    shown = told("tests", "--diff", "-", input=TAX_DIFF).stdout
+    shown = settled("tests", "--diff", "-", input=TAX_DIFF).stdout
     assert "1 test of 2" in shown and "test_sum" in shown and "shop/prices.py:6" in shown
-    why = told("tests", "--diff", "-", "--explain", SUM, input=TAX_DIFF).stdout
+    why = settled("tests", "--diff", "-", "--explain", SUM, input=TAX_DIFF).stdout
     assert why.startswith("run") and "shop/prices.py:6" in why
-    assert told("tests", "--diff", "-", "--explain", IDLE, input=TAX_DIFF).stdout.startswith("skip")
-    assert told("tests", "--diff", "-", "--explain", "test_none", input=TAX_DIFF).exit_code == 3
+    assert settled("tests", "--diff", "-", "--explain", IDLE, input=TAX_DIFF).stdout.startswith("skip")
+    assert settled("tests", "--diff", "-", "--explain", "test_none", input=TAX_DIFF).exit_code == 3
 
 
 @pytest.mark.parametrize(
@@ -270,8 +283,8 @@ def test_lists_for_programs_and_answers_for_people(told):
         ("--mode", "budget", "--seconds=-1"),
     ],
 )
-def test_options_that_do_not_go_together_are_refused(told, options):
-    assert told("tests", "HEAD", *options).exit_code == 2
+def test_options_that_do_not_go_together_are_refused(settled, options):
+    assert settled("tests", "HEAD", *options).exit_code == 2
 
 
 def test_prune_takes_away_recordings_that_newer_ones_stand_for(told, clone, tmp_path):
@@ -300,8 +313,8 @@ def test_a_recording_damaged_on_disk_is_told_and_never_trusted(told, clone):
     assert any(check["outcome"] == "wrong" and "damaged" in check["detail"] for check in health["checks"])
 
 
-def test_one_query_answers_a_pull_request(told):
-    with TestClient(create(told.settings), base_url="http://localhost") as web:
+def test_one_query_answers_a_pull_request(settled):
+    with TestClient(create(settled.settings), base_url="http://localhost") as web:
         ask = lambda **variables: web.post("/graphql", json={"query": QUERY, "variables": variables}).json()  # noqa: E731
         found = ask(diff=TAX_DIFF)["data"]
         assert selected(found["testSelection"]) == [SUM] and found["testSelection"]["skipped"] == [IDLE]
