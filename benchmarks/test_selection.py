@@ -3,7 +3,7 @@
     python -m benchmarks.test_selection CASES_DIR --clones DIR [--static|--local] [--only NAME] [--cache DIR]
 
 CASES_DIR has a JSON file a case, and `repos.json` beside it, which says how each repository's tests run; DIR
-has a git directory (or a clone) a repository, by its name there. For each case the repository is checked out at C
+has a git directory (or a clone) a repository, by its name there. For each case the repository is checked out
 and its tests are recorded; then the source files of the case are put back to before C, and the selection
 for that difference is held against what really fails. `changed_tests` is never read, and `fault_revealing`
 only to score.
@@ -164,9 +164,14 @@ def local(bench: Bench, cases: Iterable[Case]) -> list[Scored]:
         for changed in case["changed_source"]:
             sides = (bench.text(case, f"{case['commit']}{side}", changed["file"]) for side in ("", "^"))
             versions.append((changed["file"], *sides))
-        selector.select([])
+        selector.prepare()
         begun = time.perf_counter()
-        found = selector.select([changes.compare(path, old, new) for path, old, new in versions])
+        found = selector.select(
+            [
+                changes.compare(path, selector.evidence.tables.get(path, old), new)
+                for path, old, new in versions
+            ]
+        )
         seconds = time.perf_counter() - begun
         known = selector.evidence.recording.tests
         chosen = {test.node for test in found.tests}

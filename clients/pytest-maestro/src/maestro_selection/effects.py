@@ -34,6 +34,15 @@ SOURCE_READERS = frozenset("getsource getsourcelines getsourcefile findsource __
 CALLING, BY_NAME, BY_SET, LISTING, RUNNING, READING_DOC, READING_HINTS, READING_SOURCE = "cgwvedhs"
 ALTERING_OUTER, ALTERING_LOCAL, COMPUTED, ABSENT, MILD = "opknm"
 
+SPECIAL = {
+    **dict.fromkeys(("attrgetter", "methodcaller", "__getattribute__", "__getattr__"), BY_NAME),
+    **dict.fromkeys(SOURCE_READERS, READING_SOURCE),
+    **dict.fromkeys(HINT_READERS, READING_HINTS),
+    **dict.fromkeys(DOC_READERS, READING_DOC),
+    **dict.fromkeys(EVALUATING, RUNNING),
+    **dict.fromkeys(ENUMERATING, LISTING),
+}
+
 # What makes a built-in value: its attributes are none of the repository's.
 DISPLAYS = (
     ast.Constant,
@@ -318,8 +327,14 @@ class _Collector:
             self.strings[node.arg] = None
         elif type(node).__name__.startswith("Match"):
             self._pattern(node)
-        for child in ast.iter_child_nodes(node):
-            self._visit(child)
+        for name in node._fields:
+            value = getattr(node, name, None)
+            if isinstance(value, list):
+                for item in value:
+                    if isinstance(item, ast.AST):
+                        self._visit(item)
+            elif isinstance(value, ast.AST) and not isinstance(value, ast.expr_context):
+                self._visit(value)
 
     def _pattern(self, node: Any) -> None:
         self.traits.add(CALLING)
@@ -357,17 +372,8 @@ class _Collector:
         self._visit(node.value)
 
     def _special(self, name: str) -> None:
-        for names, letter in (
-            (ENUMERATING, LISTING),
-            (EVALUATING, RUNNING),
-            (DOC_READERS, READING_DOC),
-            (HINT_READERS, READING_HINTS),
-            (SOURCE_READERS, READING_SOURCE),
-        ):
-            if name in names:
-                self.traits.add(letter)
-        if name in {"attrgetter", "methodcaller", "__getattribute__", "__getattr__"}:
-            self.traits.add(BY_NAME)
+        if name in SPECIAL:
+            self.traits.add(SPECIAL[name])
 
     def _chain(self, node: ast.expr) -> str:
         """A name or attribute as reads are written; empty for what is neither, or belongs to a built-in value."""

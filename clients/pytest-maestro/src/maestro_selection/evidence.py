@@ -73,13 +73,14 @@ class Evidence:
 
     def looking_up(self, program: Program) -> int:
         """Tests that look attributes up by computed names."""
-        return self._with_traits(program, BY_NAME + RUNNING)
+        return self.with_traits(program, BY_NAME + RUNNING)
 
     def enumerating(self, program: Program) -> int:
         """Tests that go through all attributes of something, or put names of attributes together."""
-        return self._with_traits(program, LISTING + COMPUTED + RUNNING)
+        return self.with_traits(program, LISTING + COMPUTED + RUNNING)
 
-    def _with_traits(self, program: Program, traits: str) -> int:
+    def with_traits(self, program: Program, traits: str) -> int:
+        """Tests that executed a statement, in a function, with one of these traits."""
         if traits not in self._traits:
             mask = 0
             for path, table in program.tables.items():
@@ -139,13 +140,38 @@ class Evidence:
         for step in self.test(number).steps:
             yield step.trace
 
-    def opening(self, path: str) -> int:
-        """Tests that opened a file, or listed the folder that it is in."""
+    def opens(self, trace: Trace, path: str, listed: bool) -> bool:
+        """Whether a stretch of the run opened a file, or (where it matters) listed a folder that it is in."""
+        if path in trace.opened:
+            return True
+        if not listed:
+            return False
         folder = path.rpartition("/")[0] or "."
+        return folder in trace.listed
+
+    def opening(self, path: str, listed: bool) -> int:
+        """Tests that opened a file, or listed the folder that it is in."""
         mask = 0
         for number in range(len(self.nodes)):
-            if any(path in trace.opened or folder in trace.listed for trace in self.traces(number)):
+            if any(self.opens(trace, path, listed) for trace in self.traces(number)):
                 mask |= 1 << number
+        return mask
+
+    def listing(self, folder: str) -> int:
+        """Tests that listed a folder."""
+        mask = 0
+        for number in range(len(self.nodes)):
+            if any(folder in trace.listed for trace in self.traces(number)):
+                mask |= 1 << number
+        return mask
+
+    def unfollowed(self) -> int:
+        """Tests that started a Python process which could not be followed."""
+        mask = 0
+        for number in range(len(self.nodes)):
+            for trace in self.traces(number):
+                if any(p.program.startswith("python") and not p.followed for p in trace.processes):
+                    mask |= 1 << number
         return mask
 
 

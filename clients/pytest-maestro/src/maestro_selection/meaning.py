@@ -14,10 +14,19 @@ from typing import Any, Union
 
 SKIPPED = frozenset({"ctx", "type_comment", "annotation", "returns", "kind", "type_ignores"})
 
+NAMING = frozenset({"ExceptHandler", "MatchAs", "MatchStar", "MatchMapping"})
+
 GLOBAL, LOCAL, FREE, CLASS_LEVEL = "G", "L", "F", "C"
 
 FUNCTION_NODES = (ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda)
 COMPREHENSIONS = (ast.ListComp, ast.SetComp, ast.DictComp, ast.GeneratorExp)
+
+LEAVES = frozenset(
+    kind
+    for kind in vars(ast).values()
+    if isinstance(kind, type)
+    and issubclass(kind, (ast.expr_context, ast.operator, ast.unaryop, ast.cmpop, ast.boolop, ast.Constant))
+)
 
 Part = Union[ast.AST, str, None]
 
@@ -98,8 +107,9 @@ def _visit(node: ast.AST, scopes: _Scopes, found: dict[int, str]) -> None:
     if isinstance(node, ast.Name):
         found[id(node)] = _kind(node.id, scopes)
         return
-    for bound in _bound_by_fields(node) if not isinstance(node, ast.Import) else ():
-        found[id(node)] = _kind(bound, scopes)
+    if type(node).__name__ in NAMING:
+        for bound in _bound_by_fields(node):
+            found[id(node)] = _kind(bound, scopes)
     if isinstance(node, ast.alias):
         found[id(node)] = _kind(node.asname or node.name.split(".")[0], scopes)
     if isinstance(node, FUNCTION_NODES):
@@ -128,7 +138,15 @@ def _visit(node: ast.AST, scopes: _Scopes, found: dict[int, str]) -> None:
     elif isinstance(node, COMPREHENSIONS):
         _visit_comprehension(node, scopes, found)
     else:
-        _visit_block(list(ast.iter_child_nodes(node)), scopes, found)
+        for name in node._fields:
+            value = getattr(node, name, None)
+            if isinstance(value, ast.AST):
+                if type(value) not in LEAVES:
+                    _visit(value, scopes, found)
+            elif isinstance(value, list):
+                for item in value:
+                    if isinstance(item, ast.AST) and type(item) not in LEAVES:
+                        _visit(item, scopes, found)
 
 
 def _visit_comprehension(node: Any, scopes: _Scopes, found: dict[int, str]) -> None:
@@ -196,8 +214,15 @@ def _bound(body: Sequence[ast.AST]) -> tuple[set[str], frozenset[str]]:
             outer |= set(node.names)
             if isinstance(node, ast.Global):
                 declared |= set(node.names)
-        names |= _bound_by_fields(node)
-        stack.extend(ast.iter_child_nodes(node))
+        if isinstance(node, (ast.Import, ast.ImportFrom)) or type(node).__name__ in NAMING:
+            names |= _bound_by_fields(node)
+        for name in node._fields:
+            value = getattr(node, name, None)
+            if isinstance(value, ast.AST):
+                if type(value) not in LEAVES:
+                    stack.append(value)
+            elif isinstance(value, list):
+                stack.extend(item for item in value if isinstance(item, ast.AST) and type(item) not in LEAVES)
     return names - outer, frozenset(declared)
 
 

@@ -60,7 +60,7 @@ class Program:
         self.modules: dict[str, list[str]] = {}
         self.layouts: dict[str, Layout] = {}
         for path in tables:
-            for name in self._module_names(path):
+            for name in self.names_for(path):
                 self.modules.setdefault(name, []).append(path)
         self.bound: dict[str, dict[str, list[int]]] = {}
         self.star_imports: dict[str, list[str]] = {}
@@ -76,7 +76,7 @@ class Program:
         self._importers: Optional[dict[str, set[str]]] = None
         self._altering: dict[str, list[tuple[int, set[str]]]] = {}
 
-    def _module_names(self, path: str) -> Iterator[str]:
+    def names_for(self, path: str) -> Iterator[str]:
         """The dotted names that a file can be imported by: from its package's top, or from any folder above."""
         stem = path[: -len(posixpath.splitext(path)[1])]
         parts = stem.split("/")
@@ -429,3 +429,9 @@ class Program:
                     seen.add(simple)
                     down.append(simple)
         return list(found)
+
+    def direct_importers(self, path: str) -> set[str]:
+        """Files that import a file when they are imported themselves."""
+        self.importers(path)
+        assert self._importers is not None
+        return self._importers.get(path, set())

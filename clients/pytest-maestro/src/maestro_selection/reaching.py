@@ -95,6 +95,17 @@ class Reaching:
         self._name_edges()
         return self._closure(frozenset(self.called_by(statement)))
 
+    def altered_by(self, statement: Statement) -> set[str]:
+        """Global values that functions put something into which a statement of any version can come to."""
+        self._name_edges()
+        names = self._closure(frozenset(self.called_by(statement)))
+        found: set[str] = set()
+        for path, table in self.program.tables.items():
+            for index, slots in self.program.altering(path):
+                if self.includes(names, path, table.statements[index].scope):
+                    found |= slots
+        return found
+
     def from_function(self, path: str, scope: int) -> frozenset[str]:
         """Names of functions that a call of a function can come to, its own among them."""
         key = (path, scope)

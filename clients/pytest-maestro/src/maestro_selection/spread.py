@@ -372,10 +372,10 @@ class Spread:
             elif scope.kind == CLASS:
                 self.member(path, statement.scope, name, cause)
 
-    def member(self, path: str, scope: int, name: str, cause: Cause) -> None:
+    def member(self, path: str, scope: int, name: str, cause: Cause, *, whole: bool = False) -> None:
         """A member of a class can differ: for those who read one of its name, and can hold the class or an instance."""
         table = self.program.tables[path]
-        if self._needs_class(path, scope, name):
+        if whole or self._needs_class(path, scope, name):
             why = Cause(f"class {table.scopes[scope].name} is made of it", cause)
             self.flow((path, table.scopes[scope].statement), why)
         else:

@@ -1,0 +1,191 @@
+"""Changes of what is no statement: docstrings, annotations, whole files, data."""
+
+from __future__ import annotations
+
+import builtins
+import posixpath
+from typing import TYPE_CHECKING
+
+from maestro_selection.changes import ADDED, CHANGED, DATA, DOC, FILE, HINTS, Changed, FileChange
+from maestro_selection.effects import CALLING, READING_DOC, READING_HINTS
+from maestro_selection.evidence import own_span
+from maestro_selection.program import Place, global_slot
+from maestro_selection.spread import Cause
+from maestro_selection.tables import CLASS
+
+if TYPE_CHECKING:
+    from maestro_selection.judging import Judge
+
+MANIFESTS = frozenset(
+    [
+        "pyproject.toml",
+        "setup.cfg",
+        "tox.ini",
+        "pytest.ini",
+        ".pytest.ini",
+        "setup.py",
+        "poetry.lock",
+        "uv.lock",
+        "pdm.lock",
+        "Pipfile",
+        "Pipfile.lock",
+        "pylock.toml",
+        "environment.yml",
+        "conda-lock.yml",
+        "noxfile.py",
+        ".python-version",
+    ]
+)
+BUILT = (".so", ".pyd", ".dll", ".dylib")
+PLAIN_DECORATORS = frozenset(
+    ["property", "staticmethod", "classmethod", "overload", "abstractmethod", "override", "final"]
+)
+
+
+class Surroundings:
+    """Judges what is around the code, into the findings of one question."""
+
+    def __init__(self, judge: Judge) -> None:
+        self.found = judge
+        self.evidence = judge.evidence
+        self.program = judge.program
+
+    def judge(self, change: FileChange, changed: Changed) -> None:
+        """Judges one change that is of no statement."""
+        if changed.kind == DOC:
+            self._doc(change, changed)
+        elif changed.kind == HINTS:
+            self._hints(change, changed)
+        elif changed.kind == FILE:
+            self._file(changed)
+        elif changed.kind == DATA:
+            self._data(changed)
+
+    # Docstrings and annotations
+
+    def _doc(self, change: FileChange, changed: Changed) -> None:
+        """A docstring: for who reads it from what it describes, which may have been handed on."""
+        cause = Cause(f"{changed}: the docstring")
+        if changed.old < 0:
+            self.found.globals.slot(global_slot(changed.path, "__doc__"), cause)
+            return
+        self._described(change, changed, cause, READING_DOC)
+
+    def _hints(self, change: FileChange, changed: Changed) -> None:
+        """Annotations: for who evaluates them."""
+        cause = Cause(f"{changed}: the annotations")
+        self._unknown_names(change, changed, cause)
+        table = change.old
+        assert table is not None
+        statement = table.statements[changed.old]
+        scope = table.scopes[statement.scope]
+        if scope.kind == CLASS and self.found.globals.is_special(changed.path, scope.statement):
+            self.found.globals.flow((changed.path, scope.statement), cause)
+        if statement.kind != "AnnAssign":
+            self._described(change, changed, cause, READING_HINTS)
+
+    def _unknown_names(self, change: FileChange, changed: Changed, cause: Cause) -> None:
+        """An annotation that is evaluated needs its names: without them the import fails."""
+        assert change.new is not None
+        for chain in change.new.statements[changed.new].effects.hints:
+            name = chain.split(".")[0].split("(")[0]
+            bound = any(
+                name in statement.effects.binds or any(one[2] == "*" for one in statement.effects.imports)
+                for statement in change.new.statements
+            )
+            if name and name != "self" and not bound and name not in BUILTINS:
+                why = Cause(f"the annotation needs {name}, which is not there", cause)
+                self.found.fails(changed.path, why)
+
+    def _described(self, change: FileChange, changed: Changed, cause: Cause, trait: str) -> None:
+        """Who reads what a definition is described by: its decorators, who names it there, who got it handed."""
+        table = change.old
+        assert table is not None
+        path, index = changed.path, changed.old
+        statement = table.statements[index]
+        decorators = {chain.rpartition(".")[2] for chain in statement.effects.reads}
+        decorated = CALLING in statement.effects.traits and decorators - PLAIN_DECORATORS
+        if decorated and table.at_import(statement.scope):
+            self.found.globals.flow((path, index), cause)
+        if not table.at_import(statement.scope):
+            # Defined by code that runs in tests: whoever executed that.
+            self.found.add(self.evidence.executing(path, changed.lines), cause)
+            return
+        in_class = table.scopes[statement.scope].kind == CLASS
+        slot = "." + statement.name if in_class else global_slot(path, statement.name)
+        reading = self.evidence.with_traits(self.program, trait)
+        for place in self.program.readers(slot):
+            file, number = place
+            effects = self.program.tables[file].statements[number].effects
+            if trait in effects.traits:
+                self.found.globals.statement(place, cause)
+            elif self._hands_on(place, slot):
+                mask = self.evidence.executing(file, own_span(self.program.tables[file], number))
+                why = Cause(f"it is handed on at {self.found.globals.where(place)}", cause)
+                self.found.add(mask & reading, why)
+
+    def _hands_on(self, place: Place, slot: str) -> bool:
+        """Whether a statement passes something on as a value, rather than calling it or taking an attribute of it."""
+        path, index = place
+        table = self.program.tables[path]
+        statement = table.statements[index]
+        effects = statement.effects
+        if effects.imports or table.at_import(statement.scope):
+            return False
+        local_alias = statement.kind == "Assign" and not effects.calls and not effects.stores
+        for chain in effects.reads:
+            if slot not in self.program.slots(path, chain) or chain in effects.calls:
+                continue
+            if any(other.startswith(chain + ".") for other in effects.reads):
+                continue
+            return not local_alias
+        return False
+
+    # Files
+
+    def _file(self, changed: Changed) -> None:
+        cause = Cause(str(changed))
+        path = changed.path
+        if changed.how != ADDED:
+            self.found.fails(path, cause)
+            return
+        folder, _, name = path.rpartition("/")
+        if name == "conftest.py":
+            why = f"{path} is new, and can change every test below it"
+            self.found.widen(self.evidence.below(folder), why, cause)
+        names = set(self.program.names_for(path))
+        for file, table in self.program.tables.items():
+            for index, statement in enumerate(table.statements):
+                if any(one[0] in names for one in statement.effects.imports):
+                    self.found.globals.statement((file, index), Cause(f"{file} imports its name", cause))
+        self.found.add(self.evidence.listing(folder or "."), Cause("its folder was listed", cause))
+
+    def _data(self, changed: Changed) -> None:
+        path = changed.path
+        cause = Cause(f"{path} {changed.how}")
+        name = posixpath.basename(path)
+        evidence = self.evidence
+        if name in MANIFESTS or (name.startswith("requirements") and name.endswith((".txt", ".in"))):
+            why = f"{path} says what is installed or how tests run: which tests that reaches is not known"
+            self.found.widen(evidence.all, why, cause)
+            return
+        if name.endswith(BUILT):
+            self.found.widen(evidence.all, f"{path} is compiled, and who executes it is not seen", cause)
+            return
+        listed = changed.how != CHANGED
+        how = "it is opened, or its folder listed" if listed else "it is opened"
+        self.found.add(evidence.opening(path, listed), Cause(how, cause))
+        recording = evidence.recording
+        for file, trace in recording.imports.items():
+            if evidence.opens(trace, path, listed):
+                why = Cause(f"it is read while {file} is imported", cause)
+                for index in self.found.globals.calling(file) if file in self.program.tables else ():
+                    self.found.globals.flow((file, index), why)
+        for file, trace in recording.collections.items():
+            if evidence.opens(trace, path, listed):
+                self.found.widen(evidence.in_file(file), f"{path} is read while {file} is collected", cause)
+        if evidence.opens(recording.session, path, listed):
+            self.found.widen(evidence.all, f"{path} is read outside of all tests", cause)
+
+
+BUILTINS = frozenset(dir(builtins))
