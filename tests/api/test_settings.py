@@ -22,6 +22,7 @@ MALFORMED = {
     "engine": ["perhaps", "2"],
     "history": ["maybe"],
     "deadline": ["0", "never"],
+    "absences": ["relative.jsonl", "."],
     "keep": ["0", "-3", "1.5", "many", "1000001"],
     "debug": ["loud"],
 }
@@ -37,6 +38,7 @@ GOOD = {
     "engine": ("off", False),
     "history": ("no", False),
     "deadline": ("5", 5.0),
+    "absences": ("/etc/away.jsonl", Path("/etc/away.jsonl")),
     "keep": ("7", 7),
     "debug": ("1", True),
 }
