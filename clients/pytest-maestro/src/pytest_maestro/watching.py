@@ -22,6 +22,8 @@ from pytest_maestro.places import Place
 WRITES_ONLY = os.O_WRONLY
 IMPORT_SYSTEM = ("<frozen importlib._bootstrap_external>", "<frozen importlib._bootstrap>")
 TEXT_CACHES = ("linecache", "tokenize")
+LISTING = ("os", "pathlib", "glob")
+"""Modules that list folders for others."""
 
 Started = Callable[[str, Any, Any], None]
 """Is given the program, its arguments, and the environment or None."""
@@ -238,9 +240,10 @@ def _read_for_display() -> bool:
 def _listed_to_find() -> bool:
     """Whether a folder is listed by the import system or by pytest's search for tests."""
     frame = sys._getframe(1)
-    while frame.f_back is not None and frame.f_globals.get("__name__") in (__name__, "os", "pathlib"):
-        frame = frame.f_back
     name = frame.f_globals.get("__name__", "")
+    while frame.f_back is not None and (name == __name__ or name.partition(".")[0] in LISTING):
+        frame = frame.f_back
+        name = frame.f_globals.get("__name__", "")
     return frame.f_code.co_filename in IMPORT_SYSTEM or name.startswith("_pytest.")
 
 
