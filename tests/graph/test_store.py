@@ -344,6 +344,16 @@ async def test_large_runs_are_written_in_batches(store, scope, monkeypatch) -> N
     assert told[0] == ("writing nodes", 0, 51) and told[-1] == ("writing facts", 47, 47) and len(told) > 12
 
 
+async def test_an_export_that_nobody_reads_to_its_end_leaves_the_store_in_order(store, scope) -> None:
+    nodes = symbols(scope, 40)
+    edges = [call(nodes[i], nodes[i + 1], lines=(k,)) for i in range(39) for k in range(60)]
+    await index(store, scope, nodes, edges)
+    pages = store.pages(scope, "code", 1)
+    assert len(await anext(pages)) > 0
+    await pages.aclose()
+    assert len(await facts(store, scope, 1)) == len(nodes) + len(edges)
+
+
 async def test_hyperedges_too_large_for_one_message_are_written_whole(store, scope, monkeypatch) -> None:
     monkeypatch.setattr("graph.packing.TEXT", 400)
     nodes = symbols(scope, 60)
