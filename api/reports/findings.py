@@ -78,7 +78,7 @@ async def gather(
     notes: list[str] = []
     impact = await service.impact(question, refresh=refresh, progress=progress)
     scope = await service.choose(question.repository)
-    static = selection.evidence(service, scope) is None
+    static = selection.evidence(service, scope, service.mirror(scope, refresh)) is None
     if static:
         notes.append("No test run was recorded: the tests are those that the graph alone leads to.")
     tests = await selection.select(service, question, static=static, refresh=refresh, progress=progress)
