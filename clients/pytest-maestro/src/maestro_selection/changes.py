@@ -1,15 +1,17 @@
 """Two versions of a file compared: which statements changed, and what a change of each can alter.
 
-Code that runs in functions is told by lines of the old version. Up to the first changed statement that it reaches, a test runs as it
-did before; so a test that executed none of the lines named here cannot be altered by that change:
+Code that runs in functions is told by lines of the old version. Up to the first changed statement that it
+reaches, a test runs as it did before; so a test that executed none of the lines named here cannot be
+altered by that change:
 
 - a statement that is gone or different: those who executed it;
 - a statement put in before another: those who executed that other one, since a block runs in order;
 - one put in at the end of a block: those who executed the statement before it;
-- a new `else`, `except`, `finally` or `case`: those who executed the statement that it belongs to, or, between
-  handlers, the handler after it.
+- a new `else`, `except`, `finally` or `case`: those who executed the statement that it belongs to,
+  or, between handlers, the handler after it.
 
-Code that runs when a module is imported binds names, and is told by statements: selection follows who reads these.
+Code that runs when a module is imported binds names, and is told by statements: selection follows who
+reads these.
 """
 
 from __future__ import annotations
@@ -17,7 +19,6 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from difflib import SequenceMatcher
-from typing import Optional, Union
 
 from maestro_selection.records import span
 from maestro_selection.tables import BLOCKS, BODY, CASES, CLASS, HANDLERS, FileTable, Statement, read
@@ -37,9 +38,10 @@ class Changed:
     path : str
         Its file.
     kind : str
-        `code` runs in a function; `import` runs when the module is imported; `doc` is a docstring and `hints` are annotations of what
-        `old` or `new` defines (both -1: of the module); `file` is a Python file whose changes could not be told apart; `data`
-        is any other file.
+        `code` runs in a function; `import` runs when the module is imported; `doc` is a docstring and
+        `hints` are annotations of what
+        `old` or `new` defines (both -1: of the module); `file` is a Python file whose changes could not be
+        told apart; `data` is any other file.
     how : str
         `added`, `removed`, `changed` or `moved`.
     old, new : int
@@ -68,14 +70,15 @@ class Changed:
 
 @dataclass(frozen=True)
 class FileChange:
-    """What changed in one file, and its tables on both sides (None where there is no such file, or no Python).
+    """What changed in one file, and its tables on both sides (None where there is no such file, or no
+    Python).
 
     `renamed_from` is the path it had before, when that differs.
     """
 
     path: str
-    old: Optional[FileTable]
-    new: Optional[FileTable]
+    old: FileTable | None
+    new: FileTable | None
     changed: tuple[Changed, ...]
     renamed_from: str = ""
 
@@ -87,7 +90,7 @@ class FileChange:
 
 
 def compare(
-    path: str, old: Union[str, bytes, FileTable, None], new: Union[str, bytes, FileTable, None]
+    path: str, old: str | bytes | FileTable | None, new: str | bytes | FileTable | None
 ) -> FileChange:
     """What changed between two versions of a file.
 
@@ -112,7 +115,7 @@ def compare(
     return FileChange(path, before, after, tuple(_Comparison(before, after).run()))
 
 
-def _table(path: str, version: Union[str, bytes, FileTable, None]) -> Optional[FileTable]:
+def _table(path: str, version: str | bytes | FileTable | None) -> FileTable | None:
     return read(path, version) if isinstance(version, (str, bytes)) else version
 
 
@@ -136,7 +139,9 @@ class Layout:
         return self.blocks.get((self.table.statements[statement].scope, statement), {})
 
     def below(self, statement: int) -> Iterator[int]:
-        """A statement and every one inside it, in the same scope and in the classes (not functions) defined there."""
+        """A statement and every one inside it, in the same scope and in the classes (not functions)
+        defined there.
+        """
         yield statement
         for block in self.inside(statement).values():
             for inner in block:
@@ -267,7 +272,7 @@ class _Comparison:
         else:
             self._emit(ADDED, -1, index, reached)
 
-    def _reached(self, old: Sequence[int], later: Optional[int], parent: int, scope: int, block: str) -> int:
+    def _reached(self, old: Sequence[int], later: int | None, parent: int, scope: int, block: str) -> int:
         """Lines of those who come to the place before `later` (None: the end) of an old block."""
         if block == CASES or (block == HANDLERS and self._in_group(parent)):
             return self.old.executed(parent)

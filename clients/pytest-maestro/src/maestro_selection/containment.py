@@ -1,10 +1,11 @@
-"""What a difference inside a function can be contained in: the attributes and global values that it ends up in."""
+"""What a difference inside a function can be contained in: the attributes and global values that it ends
+up in.
+"""
 
 from __future__ import annotations
 
 import ast
 import builtins
-from typing import Optional
 
 from maestro_selection.changes import Layout
 from maestro_selection.effects import ALTERING_LOCAL, ALTERING_OUTER, CALLING, MILD
@@ -28,10 +29,12 @@ class Containment:
         self.reaching = reaching
         self._quiet: dict[str, bool] = {}
         self._family: dict[tuple[str, int], bool] = {}
-        self._functions: dict[tuple[str, int], Optional[frozenset[str]]] = {}
+        self._functions: dict[tuple[str, int], frozenset[str] | None] = {}
 
-    def of_mild(self, path: str, table: FileTable, index: int, plain_class: bool) -> Optional[frozenset[str]]:
-        """The attributes that a statement sets, when it does that alone, can't fail, and only who names them sees it."""
+    def of_mild(self, path: str, table: FileTable, index: int, plain_class: bool) -> frozenset[str] | None:
+        """The attributes that a statement sets, when it does that alone, can't fail, and only who names
+        them sees it.
+        """
         statement = table.statements[index]
         if MILD not in statement.effects.traits or not plain_class:
             return None
@@ -40,7 +43,7 @@ class Containment:
                 return None
         return frozenset("." + attribute(chain) for chain in statement.effects.stores)
 
-    def of_stores(self, table: FileTable, index: int) -> Optional[frozenset[str]]:
+    def of_stores(self, table: FileTable, index: int) -> frozenset[str] | None:
         """The attributes that a statement sets, when it does that alone, though it may fail."""
         statement = table.statements[index]
         effects = statement.effects
@@ -59,10 +62,11 @@ class Containment:
             return None
         return frozenset("." + attribute(chain) for chain in effects.stores)
 
-    def of_locals(self, table: FileTable, layout: Layout, index: int) -> Optional[frozenset[str]]:
+    def of_locals(self, table: FileTable, layout: Layout, index: int) -> frozenset[str] | None:
         """The attributes in which a statement that binds local variables ends up; None when it goes further.
 
-        A condition that only decides whether to raise is no way on: when a module's import raises, every run shows it.
+        A condition that only decides whether to raise is no way on: when a module's import raises, every
+        run shows it.
         """
         waiting, done = [index], set()
         found: set[str] = set()
@@ -90,7 +94,7 @@ class Containment:
                     waiting.append(other)
         return frozenset(found)
 
-    def _bound_only(self, statement: Statement) -> Optional[set[str]]:
+    def _bound_only(self, statement: Statement) -> set[str] | None:
         """The local names that a statement binds, when that is all it does."""
         effects = statement.effects
         if statement.kind not in {"Assign", "AnnAssign"} or effects.stores or effects.alters or effects.binds:
@@ -108,7 +112,7 @@ class Containment:
             return False
         return table.statements[inside[BODY][-1]].kind == "Raise"
 
-    def of_function(self, path: str, scope: int) -> Optional[frozenset[str]]:
+    def of_function(self, path: str, scope: int) -> frozenset[str] | None:
         """The global values that a function alters, when nothing else comes out of it; None when more can."""
         key = (path, scope)
         if key not in self._functions:
@@ -116,7 +120,7 @@ class Containment:
             self._functions[key] = self._of_function(path, scope)
         return self._functions[key]
 
-    def _of_function(self, path: str, scope: int) -> Optional[frozenset[str]]:
+    def _of_function(self, path: str, scope: int) -> frozenset[str] | None:
         table = self.program.tables[path]
         if table.scopes[scope].traits:
             return None
@@ -143,7 +147,9 @@ class Containment:
         return all(self.is_quiet(attribute(chain)) for chain in statement.effects.calls)
 
     def is_quiet(self, name: str) -> bool:
-        """Whether a call by this name alters nothing: built-in, or functions of the repository that do not."""
+        """Whether a call by this name alters nothing: built-in, or functions of the repository that do
+        not.
+        """
         if name not in self._quiet:
             self._quiet[name] = False
             self._quiet[name] = self._find_quiet(name)

@@ -6,18 +6,20 @@ import ast
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Optional
+from typing import Any
 
 from maestro_selection.meaning import CLASS_LEVEL, FREE, GLOBAL, LOCAL, Part
 
-# Methods of the built-in containers that alter what they are called on, and names that registries commonly use.
+# Methods of the built-in containers that alter what they are called on, and names that registries commonly
+# use.
 MUTATORS = frozenset(
     "append extend insert add update setdefault pop popitem remove discard clear sort reverse appendleft "
     "extendleft popleft register __setitem__ __delitem__ cache_clear".split()
 )
 # Copying and pickling only carry attributes on: whoever looks at them then names them.
 ENUMERATING = frozenset(
-    "vars dir locals globals getmembers getmembers_static asdict astuple evolve __dict__ __slots__ __members__ "
+    "vars dir locals globals getmembers getmembers_static asdict astuple evolve __dict__ __slots__ "
+    "__members__ "
     "__getstate__ __reduce__ __reduce_ex__ __subclasses__ __dir__ dataclasses.replace dataclasses.fields "
     "attr.fields attrs.fields".split()
 )
@@ -67,7 +69,8 @@ class Effects:
     Parameters
     ----------
     reads : tuple of str
-        Names and attributes loaded: `name`, `root.attr.attr`, `self.attr` for one of a method's own object or class,
+        Names and attributes loaded: `name`, `root.attr.attr`, `self.attr` for one of a method's own object
+        or class,
         `function().attr` for one of what a call gives, `.attr` for one of anything else.
     hints : tuple of str
         Names and attributes in annotations that are evaluated.
@@ -84,11 +87,14 @@ class Effects:
     imports : tuple
         Module, level, imported name (empty for the module itself), bound name.
     traits : str
-        `c` does more than move values about (calls, operators, subscripts, ...); `g` reads attributes by a computed name; `w`
-        sets them so; `v` enumerates the names of something; `e` runs text or imports by a computed name; `d` reads
-        docstrings; `h` annotations; `s` source text; `o` alters a variable of an enclosing function;
-        `p` what a local variable holds; `k` reads an attribute whose name is put together on the spot; `n` asks whether something is
-        missing or so; `m` does nothing but set attributes of local variables, without a call that could fail.
+        `c` does more than move values about (calls, operators, subscripts, ...); `g` reads attributes by a
+        computed name; `w` sets them so; `v` enumerates the names of something; `e` runs text or imports by
+        a computed name;
+        `d` reads docstrings; `h` annotations; `s` source text; `o` alters a variable of an enclosing
+        function;
+        `p` what a local variable holds; `k` reads an attribute whose name is put together on the spot; `n`
+        asks whether something is missing or so; `m` does nothing but set attributes of local variables,
+        without a call that could fail.
     locals : tuple of str
         Local names that it loads (`x`) and binds (`=x`).
     """
@@ -124,9 +130,15 @@ class Effects:
     def from_json(cls, row: list[Any]) -> Effects:
         """What `to_json` wrote."""
         row = [*row, *([""] * (10 - len(row)))]
-        parts = [tuple(part.split()) for part in row[:7]]
+        reads, hints, binds, stores, alters, calls, strings = (tuple(part.split()) for part in row[:7])
         return cls(
-            *parts,
+            reads,
+            hints,
+            binds,
+            stores,
+            alters,
+            calls,
+            strings,
             imports=tuple((one[0], one[1], one[2], one[3]) for one in row[7] or ()),
             traits=row[8],
             locals=tuple(row[9].split()),
@@ -190,7 +202,9 @@ def _is_mild(node: ast.AST, names: Mapping[int, str]) -> bool:
 
 
 def _is_calm(node: ast.expr) -> bool:
-    """Whether an expression cannot fail, and calls nothing of the repository (attributes are taken to be there)."""
+    """Whether an expression cannot fail, and calls nothing of the repository (attributes are taken to be
+    there).
+    """
     if isinstance(node, (ast.Constant, ast.Name, ast.Lambda)):
         return True
     if isinstance(node, ast.Attribute):
@@ -229,9 +243,18 @@ class _Collector:
         self.traits: set[str] = set()
 
     def effects(self) -> Effects:
-        kept = (self.reads, self.hints, self.binds, self.stores, self.alters, self.calls, self.strings)
-        traits = "".join(sorted(self.traits))
-        return Effects(*(tuple(part) for part in kept), tuple(self.imports), traits, tuple(self.locals))
+        return Effects(
+            reads=tuple(self.reads),
+            hints=tuple(self.hints),
+            binds=tuple(self.binds),
+            stores=tuple(self.stores),
+            alters=tuple(self.alters),
+            calls=tuple(self.calls),
+            strings=tuple(self.strings),
+            imports=tuple(self.imports),
+            traits="".join(sorted(self.traits)),
+            locals=tuple(self.locals),
+        )
 
     def statement(self, node: ast.AST) -> None:
         if isinstance(node, (ast.Import, ast.ImportFrom)):
@@ -376,7 +399,9 @@ class _Collector:
             self.traits.add(SPECIAL[name])
 
     def _chain(self, node: ast.expr) -> str:
-        """A name or attribute as reads are written; empty for what is neither, or belongs to a built-in value."""
+        """A name or attribute as reads are written; empty for what is neither, or belongs to a built-in
+        value.
+        """
         parts: list[str] = []
         while isinstance(node, ast.Attribute):
             parts.append(node.attr)
@@ -444,6 +469,6 @@ class _Collector:
     def _string(self, value: object) -> None:
         if isinstance(value, str) and len(value) <= 80 and _IDENTIFIER.match(value):
             self.strings[value] = None
-            mangled: Optional[re.Match[str]] = _MANGLED.match(value)
+            mangled: re.Match[str] | None = _MANGLED.match(value)
             if mangled:
                 self.strings[mangled.group(1)] = None

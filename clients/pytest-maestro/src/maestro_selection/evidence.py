@@ -1,9 +1,10 @@
-"""The evidence of one recording, turned round: from lines to the tests that executed them, as sets in one integer."""
+"""The evidence of one recording, turned round: from lines to the tests that executed them, as sets in one
+integer.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from typing import Optional
 
 from maestro_selection.effects import BY_NAME, COMPUTED, LISTING, RUNNING
 from maestro_selection.program import Program
@@ -23,7 +24,7 @@ class Evidence:
         self.nodes: list[str] = list(recording.tests)
         self.place = {node: number for number, node in enumerate(self.nodes)}
         self.all = (1 << len(self.nodes)) - 1
-        self._by_file: Optional[dict[str, dict[int, int]]] = None
+        self._by_file: dict[str, dict[int, int]] | None = None
         self._cache: dict[tuple[str, int], int] = {}
         self._of_file: dict[str, int] = {}
         self._traits: dict[str, int] = {}
@@ -114,8 +115,10 @@ class Evidence:
         """Files whose import executed one of these lines of a file."""
         return [importer for importer, bits in self._importing.get(path, ()) if bits & lines]
 
-    def ran_at_import(self, path: str, lines: int) -> Optional[bool]:
-        """Whether the import of a file executed any of its own lines among these; None when it is not known."""
+    def ran_at_import(self, path: str, lines: int) -> bool | None:
+        """Whether the import of a file executed any of its own lines among these; None when it is not
+        known.
+        """
         trace = self.recording.imports.get(path)
         if trace is None:
             return None if self._unseen(path) else False

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Optional
 
 from maestro_selection.changes import (
     ADDED,
@@ -92,7 +91,7 @@ class Judge:
             if table is not None and index >= 0:
                 yield table, index
 
-    def _contained(self, change: FileChange, changed: Changed, scope: int) -> Optional[frozenset[str]]:
+    def _contained(self, change: FileChange, changed: Changed, scope: int) -> frozenset[str] | None:
         """The attributes that a changed statement sets, when neither version does more."""
         found: frozenset[str] = frozenset()
         for table, index in self._versions(change, changed):

@@ -1,8 +1,9 @@
 """Digests of what code means, with everything left out that changes nothing when it runs.
 
 Left out are positions, formatting, comments, parentheses, the prefix `u` of a string, docstrings and other
-constants that stand alone, `pass`, and annotations. Put in is the kind of scope in which each name resolves: a new assignment
-somewhere else in a function can turn a global name into a local one, and that changes every statement which uses it.
+constants that stand alone, `pass`, and annotations. Put in is the kind of scope in which each name
+resolves: a new assignment somewhere else in a function can turn a global name into a local one, and that
+changes every statement which uses it.
 """
 
 from __future__ import annotations
@@ -181,7 +182,9 @@ def _all_arguments(arguments: ast.arguments) -> list[ast.arg]:
 
 
 def _bound(body: Sequence[ast.AST]) -> tuple[set[str], frozenset[str]]:
-    """Names that a block binds (none that it declares `nonlocal` or `global`), and those declared `global`."""
+    """Names that a block binds (none that it declares `nonlocal` or `global`), and those declared
+    `global`.
+    """
     names: set[str] = set()
     outer: set[str] = set()
     declared: set[str] = set()

@@ -1,13 +1,13 @@
 """The files of a repository as one program: which statement of any file reads a given name or attribute.
 
-A value that code can read is a slot. `path::name` is a global name of a file, `.name` an attribute of whatever object.
+A value that code can read is a slot. `path::name` is a global name of a file, `.name` an attribute of
+whatever object.
 """
 
 from __future__ import annotations
 
 import posixpath
 from collections.abc import Iterator, Mapping
-from typing import Optional
 
 from maestro_selection.changes import Layout
 from maestro_selection.records import span
@@ -20,18 +20,21 @@ STAR = "*"
 
 # Functions of these modules give values of the standard library, and so do these built-in ones.
 PLAIN_MODULES = frozenset(
-    "re json os sys datetime decimal fractions uuid math time hashlib hmac io pathlib string struct base64 binascii urllib "
-    "textwrap shutil platform locale subprocess tempfile secrets statistics calendar zlib gzip bz2 html".split()
+    "re json os sys datetime decimal fractions uuid math time hashlib hmac io pathlib string struct "
+    "base64 binascii urllib "
+    "textwrap shutil platform locale subprocess tempfile secrets statistics calendar zlib gzip bz2".split()
 )
 GIVING_BUILTINS = frozenset(
-    "str bytes bytearray int float complex bool len repr ascii chr ord hash id abs round sum range dict list set tuple "
+    "str bytes bytearray int float complex bool len repr ascii chr ord hash id abs round sum range dict "
+    "list set tuple "
     "frozenset open format hex oct bin enumerate divmod memoryview dir".split()
 )
 
 
 NEUTRAL_BASES = frozenset(
     "object Exception BaseException ABC Generic Protocol Warning ValueError TypeError KeyError IndexError "
-    "AttributeError RuntimeError LookupError OSError NotImplementedError UserWarning DeprecationWarning".split()
+    "AttributeError RuntimeError LookupError OSError NotImplementedError UserWarning "
+    "DeprecationWarning".split()
 )
 
 
@@ -66,18 +69,20 @@ class Program:
         self.star_imports: dict[str, list[str]] = {}
         for path, table in tables.items():
             self._bindings(path, table)
-        self._readers: Optional[dict[str, list[Place]]] = None
-        self._functions: Optional[dict[str, list[tuple[str, int]]]] = None
-        self._classes: Optional[dict[str, list[tuple[str, int]]]] = None
-        self._named: Optional[dict[str, list[tuple[str, int]]]] = None
-        self._class_values: Optional[dict[str, list[Place]]] = None
-        self._below: Optional[dict[str, list[tuple[str, int]]]] = None
-        self._storing: Optional[dict[str, list[Place]]] = None
-        self._importers: Optional[dict[str, set[str]]] = None
+        self._readers: dict[str, list[Place]] | None = None
+        self._functions: dict[str, list[tuple[str, int]]] | None = None
+        self._classes: dict[str, list[tuple[str, int]]] | None = None
+        self._named: dict[str, list[tuple[str, int]]] | None = None
+        self._class_values: dict[str, list[Place]] | None = None
+        self._below: dict[str, list[tuple[str, int]]] | None = None
+        self._storing: dict[str, list[Place]] | None = None
+        self._importers: dict[str, set[str]] | None = None
         self._altering: dict[str, list[tuple[int, set[str]]]] = {}
 
     def names_for(self, path: str) -> Iterator[str]:
-        """The dotted names that a file can be imported by: from its package's top, or from any folder above."""
+        """The dotted names that a file can be imported by: from its package's top, or from any folder
+        above.
+        """
         stem = path[: -len(posixpath.splitext(path)[1])]
         parts = stem.split("/")
         if parts[-1] == "__init__":
@@ -131,7 +136,9 @@ class Program:
         return [option for option in options if option in self.tables]
 
     def imports_of(self, path: str) -> Iterator[tuple[int, str, str, str]]:
-        """Imports of repository files in a file: statement, the file, the name taken (empty: the module), the name bound."""
+        """Imports of repository files in a file: statement, the file, the name taken (empty: the module),
+        the name bound.
+        """
         for index, statement in enumerate(self.tables[path].statements):
             for module, level, name, bound in statement.effects.imports:
                 for target in self.imported(path, module, level):
@@ -146,7 +153,9 @@ class Program:
                             yield index, target, "", bound
 
     def importers(self, path: str) -> set[str]:
-        """Files that import a file when they are imported themselves, directly or through others; itself too."""
+        """Files that import a file when they are imported themselves, directly or through others; itself
+        too.
+        """
         if self._importers is None:
             self._importers = {}
             for other, table in self.tables.items():
@@ -201,7 +210,7 @@ class Program:
 
     def gives_builtin(self, path: str, function: str) -> bool:
         """Whether a call gives a value whose attributes are none of the repository's."""
-        root = function.split(".")[0]
+        root = function.split(".", maxsplit=1)[0]
         places = self.bound[path].get(root)
         if not places:
             return function in GIVING_BUILTINS and path not in self.star_imports
@@ -213,7 +222,9 @@ class Program:
         return True
 
     def _meaning(self, path: str, name: str, depth: int = 0) -> tuple[set[str], bool]:
-        """The repository's modules that a global name can be, and whether it can be any other value of the repository's."""
+        """The repository's modules that a global name can be, and whether it can be any other value of the
+        repository's.
+        """
         modules: set[str] = set()
         value = False
         for index in self.bound[path].get(name, ()):
@@ -277,7 +288,7 @@ class Program:
         own = table.statements[around.statement]
         return span(around.first, around.last) & ~span(own.first, own.last)
 
-    def is_foreign(self, path: str, bases: tuple[str, ...], seen: Optional[set[str]] = None) -> bool:
+    def is_foreign(self, path: str, bases: tuple[str, ...], seen: set[str] | None = None) -> bool:
         """Whether a class comes from one outside of the repository, which may read members by their names."""
         seen = seen if seen is not None else set()
         for base in bases:
@@ -351,7 +362,9 @@ class Program:
         return self._altering[path]
 
     def put_into(self, path: str, chain: str) -> set[str]:
-        """The slots whose value is altered by an alteration or store of a chain that starts at a global name."""
+        """The slots whose value is altered by an alteration or store of a chain that starts at a global
+        name.
+        """
         root, *rest = chain.replace("()", "").split(".")
         if "()" in chain and rest:
             # What a method gives belongs to the object that it is called on.

@@ -1,7 +1,9 @@
-"""Which functions can run on behalf of others, and which values outlive the test that made them. Both by names alone.
+"""Which functions can run on behalf of others, and which values outlive the test that made them. Both by
+names alone.
 
 Lines tell which test executed a function, not on whose behalf, and a value that one test computed can be
-kept: in a class attribute, in a global name, behind a cache. Then the next test reads it without executing what made it.
+kept: in a class attribute, in a global name, behind a cache. Then the next test reads it without executing
+what made it.
 """
 
 from __future__ import annotations
@@ -10,7 +12,6 @@ import io
 import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from typing import Optional
 
 from maestro_selection.effects import ABSENT, ALTERING_OUTER
 from maestro_selection.program import Program, attribute, global_slot
@@ -82,11 +83,11 @@ class Reaching:
 
     def __init__(self, program: Program) -> None:
         self.program = program
-        self._edges: Optional[dict[str, set[str]]] = None
+        self._edges: dict[str, set[str]] | None = None
         self._defined: set[str] = set()
         self._reached: dict[frozenset[str], frozenset[str]] = {}
         self._of_function: dict[tuple[str, int], frozenset[str]] = {}
-        self._keepers: Optional[list[Keeper]] = None
+        self._keepers: list[Keeper] | None = None
         self._kept_for: dict[tuple[str, int], list[Keeper]] = {}
 
     def from_statement(self, path: str, index: int) -> frozenset[str]:
@@ -192,7 +193,9 @@ class Reaching:
                 self._defined.add(bound.lstrip("="))
 
     def called_by(self, statement: Statement) -> set[str]:
-        """Simple names of what a statement calls, or reads that is a function or class: it could be called later."""
+        """Simple names of what a statement calls, or reads that is a function or class: it could be called
+        later.
+        """
         found = {attribute(chain) for chain in statement.effects.calls if not _is_builtin_method(chain)}
         for name in _names(statement):
             if name in self._defined or name.isupper() or name.startswith("_"):
@@ -349,7 +352,9 @@ def _reads(statement: Statement, slot: str) -> bool:
 
 
 def _is_builtin_method(chain: str) -> bool:
-    """Whether this is most likely a method of a built-in value: of something unknown, with such a method's name."""
+    """Whether this is most likely a method of a built-in value: of something unknown, with such a method's
+    name.
+    """
     if chain.startswith("."):
         return chain[1:] in BUILTIN_METHODS
     return "()." in chain and attribute(chain) in BUILTIN_METHODS

@@ -2,24 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from dataclasses import dataclass
-from typing import Optional, Protocol
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
 
 from maestro_selection.changes import FileChange
 from maestro_selection.evidence import Evidence
 from maestro_selection.judging import Judge
+from maestro_selection.ordering import Candidate, by_expectation, cover, within
 from maestro_selection.records import Recording
 from maestro_selection.spread import Cause, World
 
 SAFE, MINIMAL, BUDGET = "safe", "minimal", "budget"
-
-
-class References(Protocol):
-    """Answers who reads a value, more narrowly than names can (by types)."""
-
-    def readers(self, path: str, name: str) -> Optional[Iterable[tuple[str, int]]]:
-        """Files and lines that can read a definition, by its qualified name in a file; None when it is not known."""
+SHOWN = 3
+"""Reasons that are kept of a test."""
 
 
 @dataclass(frozen=True)
@@ -51,13 +46,14 @@ class Selection:
     skipped: tuple[str, ...]
     widened: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
+    why_not: Callable[[str], str] | None = field(default=None, repr=False, compare=False)
 
     def explain(self, node: str) -> tuple[tuple[str, ...], ...]:
-        """The reasons of a test, empty when it was skipped."""
+        """The reasons of a test; for one that is skipped, why there are none."""
         for test in self.tests:
             if test.node == node:
                 return test.reasons
-        return ()
+        return ((self.why_not(node),),) if self.why_not is not None else ()
 
 
 class Selector:
@@ -69,18 +65,30 @@ class Selector:
         self.program = self.world.program
 
     def prepare(self) -> None:
-        """Works out all that does not depend on a change, so that the first selection is as quick as the next."""
+        """Works out all that does not depend on a change, so that the first selection is as quick as the
+        next.
+        """
         self.program.readers(".")
         self.world.reaching.keepers()
         self.evidence.executing("", 0)
         self.evidence.looking_up(self.program)
         self.evidence.enumerating(self.program)
 
-    def select(self, changes: Iterable[FileChange]) -> Selection:
-        """Every test that the changes can alter."""
+    def select(self, changes: Iterable[FileChange], *, mode: str = SAFE, seconds: float = 0.0) -> Selection:
+        """The tests that the changes can alter.
+
+        Parameters
+        ----------
+        mode : str
+            `safe`: all of them. `minimal`: the cheapest that touch every changed statement. `budget`: those
+            that are expected to find the most within `seconds`.
+        """
         judge = Judge(self.world, list(changes))
         judge.judge()
-        return self._selection(judge)
+        found = self._selection(judge)
+        if mode == SAFE:
+            return found
+        return self._less(found, judge, mode, seconds)
 
     def _selection(self, judge: Judge) -> Selection:
         mask = 0
@@ -89,7 +97,7 @@ class Selector:
             mask |= tests
             for number in self.evidence.members(tests):
                 found = reasons.setdefault(number, [])
-                if len(found) < 3:
+                if len(found) < SHOWN:
                     found.append(cause)
         chosen = []
         for number in self.evidence.members(mask):
@@ -97,17 +105,78 @@ class Selector:
             paths = tuple((*cause.path(), test.node) for cause in reasons[number])
             chosen.append(Chosen(test.node, test.seconds, paths))
         skipped = [self.evidence.nodes[n] for n in self.evidence.members(self.evidence.all & ~mask)]
-        return Selection(
-            tuple(chosen), tuple(skipped), tuple(dict.fromkeys(judge.widenings)), tuple(judge.notes)
-        )
+        widened = tuple(dict.fromkeys(judge.widenings))
+        files = tuple(change.path for change in judge.changes if change)
+        return Selection(tuple(chosen), tuple(skipped), widened, tuple(judge.notes), self._why_not(files))
+
+    def _why_not(self, files: tuple[str, ...]) -> Callable[[str], str]:
+        def why_not(node: str) -> str:
+            if node not in self.evidence.place:
+                return f"{node} is not in the recording: it is new, and runs."
+            number = self.evidence.place[node]
+            touched = [path for path in files if self.evidence.using_file(path) >> number & 1]
+            executed = (
+                f"It executed other lines of {', '.join(touched)}, none that changed"
+                if touched
+                else "It executed nothing of the files that changed"
+            )
+            return f"{executed}, and nothing that reads what the changes can alter."
+
+        return why_not
+
+    def _less(self, found: Selection, judge: Judge, mode: str, seconds: float) -> Selection:
+        candidates = self._candidates(judge)
+        if mode == MINIMAL:
+            chosen = cover(candidates)
+            picked = by_expectation(chosen.chosen)
+            note = (
+                f"{len(picked)} of {len(candidates)} tests touch every change, in {chosen.seconds:.2f} s: "
+                f"at most {chosen.bound:.2f} times what the cheapest such set takes."
+            )
+        elif mode == BUDGET:
+            cut = within(candidates, seconds)
+            picked = list(cut.chosen)
+            note = (
+                f"{len(picked)} of {len(candidates)} tests fit into {seconds:g} s: "
+                f"the chance that a fault shows in none of them is estimated at {cut.miss:.0%}."
+            )
+        else:
+            raise ValueError(f"{mode!r} is no mode: {SAFE}, {MINIMAL} or {BUDGET}")
+        by_node = {test.node: test for test in found.tests}
+        tests = tuple(by_node.pop(candidate.node) for candidate in picked)
+        skipped = (*found.skipped, *by_node)
+        return Selection(tests, skipped, found.widened, (*found.notes, note), found.why_not)
+
+    def _candidates(self, judge: Judge) -> list[Candidate]:
+        touched: dict[int, set[str]] = {}
+        distance: dict[int, int] = {}
+        counts: dict[str, int] = {}
+        for tests, cause in judge.groups:
+            path = cause.path()
+            counts[path[0]] = counts.get(path[0], 0) | tests
+            for number in self.evidence.members(tests):
+                touched.setdefault(number, set()).add(path[0])
+                distance[number] = min(distance.get(number, len(path)), len(path))
+        found = []
+        for number, changes in touched.items():
+            test = self.evidence.test(number)
+            failed = [outcome.result in {"failed", "error"} for outcome in test.outcomes]
+            found.append(
+                Candidate(
+                    test.node,
+                    test.seconds,
+                    frozenset(changes),
+                    distance[number],
+                    sum(failed) / len(failed) if failed else 0.0,
+                    test.flakiness,
+                    min(bin(counts[change]).count("1") for change in changes),
+                )
+            )
+        return found
 
 
 def select(
-    recording: Recording,
-    changes: Iterable[FileChange],
-    *,
-    mode: str = SAFE,
-    references: Optional[References] = None,
+    recording: Recording, changes: Iterable[FileChange], *, mode: str = SAFE, seconds: float = 0.0
 ) -> Selection:
-    """Selects the tests that changes since a recording can alter."""
-    return Selector(recording).select(changes)
+    """Selects the tests that changes since a recording can alter; see `Selector.select`."""
+    return Selector(recording).select(changes, mode=mode, seconds=seconds)

@@ -1,8 +1,8 @@
 """How a difference spreads from values made at import to the tests that can see it.
 
-A test can only be altered by a value that differs when it executes a statement that reads it (or one that reads a value
-which was made from it when modules were imported). So a difference is followed from slot to slot through the statements that
-run at import, and ends at the tests that executed a reader.
+A test can only be altered by a value that differs when it executes a statement that reads it (or one that
+reads a value which was made from it when modules were imported). So a difference is followed from slot to
+slot through the statements that run at import, and ends at the tests that executed a reader.
 """
 
 from __future__ import annotations
@@ -10,10 +10,9 @@ from __future__ import annotations
 import builtins
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
-from typing import Optional
 
-from maestro_selection.containment import Containment
 from maestro_selection.changes import DEFINITIONS
+from maestro_selection.containment import Containment
 from maestro_selection.effects import BY_NAME, CALLING, LISTING, MILD
 from maestro_selection.evidence import Evidence, own_span
 from maestro_selection.program import Place, Program, attribute, global_slot
@@ -22,7 +21,8 @@ from maestro_selection.tables import CLASS, FUNCTION, MODULE, FileTable
 
 # Names that pytest and unittest look up themselves in a module or class.
 FRAMEWORK_NAMES = frozenset(
-    "pytestmark pytest_plugins collect_ignore collect_ignore_glob setup_module teardown_module setup_function "
+    "pytestmark pytest_plugins collect_ignore collect_ignore_glob setup_module teardown_module "
+    "setup_function "
     "teardown_function setup_class teardown_class setup_method teardown_method setUp tearDown setUpClass "
     "tearDownClass setUpModule tearDownModule asyncSetUp asyncTearDown load_tests __test__".split()
 )
@@ -33,12 +33,12 @@ class Cause:
     """A step of a path: what differs here, and the step before it."""
 
     text: str
-    before: Optional[Cause] = None
+    before: Cause | None = None
 
     def path(self) -> tuple[str, ...]:
         """All steps, the first one first."""
         steps: list[str] = []
-        step: Optional[Cause] = self
+        step: Cause | None = self
         while step is not None:
             steps.append(step.text)
             step = step.before
@@ -112,7 +112,9 @@ class Spread:
             self._mentioned(place, why, within)
 
     def _mentioned(self, place: Place, cause: Cause, within: int) -> None:
-        """A string has the name of what differs: whoever looks attributes up by computed names can come to it."""
+        """A string has the name of what differs: whoever looks attributes up by computed names can come to
+        it.
+        """
         path, index = place
         table = self.program.tables[path]
         statement = table.statements[index]
@@ -134,7 +136,9 @@ class Spread:
                     self._tests(self._executing(reader) & within & by_name, cause)
 
     def _hands_strings_over(self, path: str, index: int) -> bool:
-        """Whether a statement calls something that is not of the repository: it may look up what it is given."""
+        """Whether a statement calls something that is not of the repository: it may look up what it is
+        given.
+        """
         for chain in self.program.tables[path].statements[index].effects.calls:
             if attribute(chain) not in self.reaching.defined() and attribute(chain) not in QUIET_CALLS:
                 return True
@@ -202,7 +206,9 @@ class Spread:
     def sets(
         self, slots: Iterable[str], path: str, scope: int, lines: int, cause: Cause, within: int = -1
     ) -> None:
-        """A statement sets attributes to something else, and does no more: for who sets them and reads them."""
+        """A statement sets attributes to something else, and does no more: for who sets them and reads
+        them.
+        """
         mask = self.evidence.executing(path, lines) & within
         at_import = bool(self.evidence.importing(path, lines))
         for slot in slots:
@@ -233,8 +239,10 @@ class Spread:
             self._tests(evidence.all & within, Cause("it is executed outside of all tests", cause))
 
     def kept(self, path: str, scope: int, mask: int, cause: Cause) -> None:
-        """What differs in a function can be kept, by code on whose behalf it runs, and be read by other tests."""
-        if not mask or not self.program.tables[path].scopes[scope].kind == FUNCTION:
+        """What differs in a function can be kept, by code on whose behalf it runs, and be read by other
+        tests.
+        """
+        if not mask or self.program.tables[path].scopes[scope].kind != FUNCTION:
             return
         for keeper in self.reaching.keepers_for(path, scope):
             if keeper.slot not in self._kept and self.evidence.executing(keeper.path, keeper.lines) & mask:
@@ -261,7 +269,9 @@ class Spread:
             self.kept(path, scope, mask, why)
 
     def importing(self, importer: str, path: str, scope: int, cause: Cause) -> None:
-        """A function that the import of a file executes can differ: so can what the calls give that can come to it."""
+        """A function that the import of a file executes can differ: so can what the calls give that can
+        come to it.
+        """
         self.reach.modules.setdefault(importer, cause)
         if (importer, path, scope) in self._coarse or importer not in self.program.tables:
             return
@@ -288,8 +298,10 @@ class Spread:
             return self.is_special(path, index)
         return CALLING in statement.effects.traits
 
-    def is_special(self, path: str, index: int, seen: Optional[set[Place]] = None) -> bool:
-        """Whether creating a class runs code beside its body: decorators, metaclasses, `__init_subclass__`."""
+    def is_special(self, path: str, index: int, seen: set[Place] | None = None) -> bool:
+        """Whether creating a class runs code beside its body: decorators, metaclasses,
+        `__init_subclass__`.
+        """
         table = self.program.tables[path]
         scope = table.scopes[self.program.layout(path).scope_of[index]]
         if "c" in scope.traits:
@@ -336,7 +348,9 @@ class Spread:
                     self.flow((path, inner), cause)
 
     def _only_default(self, path: str, index: int, slot: str, cause: Cause) -> bool:
-        """Whether a definition reads a slot for the default of a parameter alone: then who loads that one differs."""
+        """Whether a definition reads a slot for the default of a parameter alone: then who loads that one
+        differs.
+        """
         table = self.program.tables[path]
         statement = table.statements[index]
         number = self.program.layout(path).scope_of.get(index, 0)
@@ -373,7 +387,9 @@ class Spread:
                 self.member(path, statement.scope, name, cause)
 
     def member(self, path: str, scope: int, name: str, cause: Cause, *, whole: bool = False) -> None:
-        """A member of a class can differ: for those who read one of its name, and can hold the class or an instance."""
+        """A member of a class can differ: for those who read one of its name, and can hold the class or an
+        instance.
+        """
         table = self.program.tables[path]
         if whole or self._needs_class(path, scope, name):
             why = Cause(f"class {table.scopes[scope].name} is made of it", cause)
@@ -414,7 +430,9 @@ class Spread:
                 self.slot(global_slot(other, name), cause)
 
     def _altered_during(self, path: str, index: int) -> set[str]:
-        """Global values that functions alter or bind which a statement can come to, when its file is imported."""
+        """Global values that functions alter or bind which a statement can come to, when its file is
+        imported.
+        """
         trace = self.evidence.recording.imports.get(path)
         found: set[str] = set()
         if trace is None:
@@ -439,8 +457,10 @@ class World:
         self.containment = Containment(self.program, self.reaching)
         self.holders = Holders()
 
-    def mild(self, path: str, scope: int, table: FileTable, index: int) -> Optional[frozenset[str]]:
-        """The attributes that a statement in a function sets, when that is all; `scope` is of the old version."""
+    def mild(self, path: str, scope: int, table: FileTable, index: int) -> frozenset[str] | None:
+        """The attributes that a statement in a function sets, when that is all; `scope` is of the old
+        version.
+        """
         if MILD not in table.statements[index].effects.traits:
             return None
         old = self.program.tables[path]
@@ -481,19 +501,25 @@ PROTOCOL_NAMES = frozenset(
     for kind in (str, bytes, int, float, dict, list, set, tuple, BaseException, memoryview)
     for name in dir(kind)
 ) | frozenset(
-    "read readline readlines write writelines close closed fileno flush isatty seek tell truncate readable writable "
+    "read readline readlines write writelines close closed fileno flush isatty seek tell truncate "
+    "readable writable "
     "seekable buffer encoding errors newlines name mode send throw acquire release emit handle".split()
 )
 
 PLAIN_BASES = frozenset(
-    "object Exception BaseException ABC Generic Protocol dict list set tuple frozenset str int float bytes type "
-    "Mapping MutableMapping Sequence MutableSequence Set MutableSet Iterable Iterator Callable Hashable Sized "
-    "Container Collection ContextDecorator TestCase IsolatedAsyncioTestCase Thread Formatter Handler Filter Logger "
+    "object Exception BaseException ABC Generic Protocol dict list set tuple frozenset str int float "
+    "bytes type "
+    "Mapping MutableMapping Sequence MutableSequence Set MutableSet Iterable Iterator Callable Hashable "
+    "Sized "
+    "Container Collection ContextDecorator TestCase IsolatedAsyncioTestCase Thread Formatter Handler "
+    "Filter Logger "
     "LoggerAdapter JSONEncoder JSONDecoder Action ArgumentParser HelpFormatter UserDict UserList UserString "
     "OrderedDict defaultdict Counter deque date datetime time tzinfo local StringIO BytesIO IOBase RawIOBase "
     "TextIOWrapper NodeVisitor NodeTransformer Warning UserWarning DeprecationWarning ValueError TypeError "
-    "KeyError IndexError AttributeError RuntimeError LookupError OSError IOError ImportError NotImplementedError "
-    "StopIteration ArithmeticError AssertionError NameError FutureWarning RuntimeWarning PendingDeprecationWarning "
+    "KeyError IndexError AttributeError RuntimeError LookupError OSError IOError ImportError "
+    "NotImplementedError "
+    "StopIteration ArithmeticError AssertionError NameError FutureWarning RuntimeWarning "
+    "PendingDeprecationWarning "
     "SystemExit KeyboardInterrupt UnicodeError SyntaxError HTMLParser".split()
 )
 

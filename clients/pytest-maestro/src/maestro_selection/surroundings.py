@@ -98,7 +98,9 @@ class Surroundings:
                 self.found.fails(changed.path, why)
 
     def _described(self, change: FileChange, changed: Changed, cause: Cause, trait: str) -> None:
-        """Who reads what a definition is described by: its decorators, who names it there, who got it handed."""
+        """Who reads what a definition is described by: its decorators, who names it there, who got it
+        handed.
+        """
         table = change.old
         assert table is not None
         path, index = changed.path, changed.old
@@ -125,7 +127,9 @@ class Surroundings:
                 self.found.add(mask & reading, why)
 
     def _hands_on(self, place: Place, slot: str) -> bool:
-        """Whether a statement passes something on as a value, rather than calling it or taking an attribute of it."""
+        """Whether a statement passes something on as a value, rather than calling it or taking an
+        attribute of it.
+        """
         path, index = place
         table = self.program.tables[path]
         statement = table.statements[index]
@@ -178,9 +182,9 @@ class Surroundings:
         recording = evidence.recording
         for file, trace in recording.imports.items():
             if evidence.opens(trace, path, listed):
-                why = Cause(f"it is read while {file} is imported", cause)
+                read = Cause(f"it is read while {file} is imported", cause)
                 for index in self.found.globals.calling(file) if file in self.program.tables else ():
-                    self.found.globals.flow((file, index), why)
+                    self.found.globals.flow((file, index), read)
         for file, trace in recording.collections.items():
             if evidence.opens(trace, path, listed):
                 self.found.widen(evidence.in_file(file), f"{path} is read while {file} is collected", cause)

@@ -3,11 +3,12 @@
 `read` turns source text into a `FileTable`, which says of every statement which lines are its own (a compound
 statement's own lines are its header), a digest of what it means (formatting, comments, docstrings and
 annotations left out; these have digests of their own), the scope that it executes in, and which global
-names and attributes it reads, binds and may alter. That is all a comparison of two versions and a selection need, so
-a recording can do without the source text.
+names and attributes it reads, binds and may alter. That is all a comparison of two versions and a
+selection need, so a recording can do without the source text.
 
-How reads and writes are written: `name` is a global of the file (or a builtin), `root.attr.attr` a chain of attributes
-that starts at a global, `.attr` an attribute of anything else. A local variable is none of these.
+How reads and writes are written: `name` is a global of the file (or a builtin), `root.attr.attr` a chain
+of attributes that starts at a global, `.attr` an attribute of anything else. A local variable is none of
+these.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ import ast
 import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, Optional, Union
+from typing import Any
 
 from maestro_selection.effects import Effects, effects_of, own_parts
 from maestro_selection.meaning import digest, is_inert, resolve, text_digest
@@ -50,8 +51,8 @@ class Statement:
     end : int
         Last line of everything in it.
     digest : str
-        Of its own meaning: names with the kind of scope they resolve in, no docstring, no annotation that only
-        describes.
+        Of its own meaning: names with the kind of scope they resolve in, no docstring, no annotation that
+        only describes.
     tree : str
         Of it and everything inside it.
     annotation : str
@@ -99,8 +100,8 @@ class Scope:
     first, last : int
         Lines, decorators included.
     traits : str
-        Letters: `g` generator, `a` async, `c` does something when created beyond binding its name (a class with
-        decorators, keywords or a base that is not known to be plain).
+        Letters: `g` generator, `a` async, `c` does something when created beyond binding its name (a class
+        with decorators, keywords or a base that is not known to be plain).
     bases : tuple of str
         A class's bases, as reads are written; `?` for one that is no name.
     defaults : tuple
@@ -176,8 +177,9 @@ class FileTable:
 
 
 def _scope(row: list[Any]) -> Scope:
-    defaults = tuple((name, tuple(reads)) for name, reads in row[8])
-    return Scope(*row[:7], tuple(row[7]), defaults)
+    kind, name, parent, statement, first, last, traits, bases, given = row
+    defaults = tuple((parameter, tuple(reads)) for parameter, reads in given)
+    return Scope(kind, name, parent, statement, first, last, traits, tuple(bases), defaults)
 
 
 def _packed(s: Statement) -> list[Any]:
@@ -205,11 +207,11 @@ def _unpacked(row: list[Any]) -> Statement:
     )
 
 
-def read(path: str, source: Union[str, bytes]) -> FileTable:
+def read(path: str, source: str | bytes) -> FileTable:
     """The table of a file.
 
-    A file that cannot be parsed has a table with `fault` set and nothing else: its changes cannot be classed, and
-    select by the whole file.
+    A file that cannot be parsed has a table with `fault` set and nothing else: its changes cannot be
+    classed, and select by the whole file.
     """
     try:
         module = ast.parse(source)
@@ -226,7 +228,7 @@ class _Reader:
         self.path = path
         self.module = module
         self.scopes: list[Scope] = []
-        self.statements: list[Optional[Statement]] = []
+        self.statements: list[Statement | None] = []
         self.future = tuple(
             sorted(
                 alias.name
