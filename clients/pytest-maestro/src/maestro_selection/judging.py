@@ -178,9 +178,9 @@ class Judge:
             statement = change.new.statements[index]
             around = statement.parent
             header = change.new.statements[around] if around >= 0 else None
-            if header is not None and header.kind == "If" and statement.block == BODY:
-                if any(attribute(chain) == "TYPE_CHECKING" for chain in header.effects.reads):
-                    return True
+            names = header.effects.reads if header is not None and header.kind == "If" else ()
+            if statement.block == BODY and any(attribute(chain) == "TYPE_CHECKING" for chain in names):
+                return True
             if around < 0:
                 scope = change.new.scopes[statement.scope]
                 around = scope.statement if scope.kind == CLASS else -1
@@ -226,9 +226,9 @@ class Judge:
         while scope > 0:
             definition = table.scopes[scope].statement
             for other in change:
-                if other.kind == IMPORT and other.how == changed.how and other.how in (ADDED, REMOVED):
-                    if definition == (other.old if changed.old >= 0 else other.new):
-                        return True
+                same = other.kind == IMPORT and other.how == changed.how and other.how in (ADDED, REMOVED)
+                if same and definition == (other.old if changed.old >= 0 else other.new):
+                    return True
             scope = table.scopes[scope].parent
         return False
 

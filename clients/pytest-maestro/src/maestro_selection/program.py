@@ -304,7 +304,7 @@ class Program:
                     return True
         return False
 
-    def _read_by(self, path: str, effects: "object") -> set[str]:
+    def _read_by(self, path: str, effects: object) -> set[str]:
         found: set[str] = set()
         for chain in effects.reads:  # type: ignore[attr-defined]
             found |= {chain} if chain.startswith("self.") else self.slots(path, chain)

@@ -278,11 +278,10 @@ class Reaching:
             for sibling in layout.blocks[statement.scope, around][block]:
                 if sibling == inner:
                     break
-                if _reads(table.statements[sibling], slot) and table.statements[sibling].kind == "If":
-                    if any(
-                        table.statements[one].kind in {"Return", "Raise"} for one in layout.below(sibling)
-                    ):
-                        return True
+                asks = _reads(table.statements[sibling], slot) and table.statements[sibling].kind == "If"
+                leaves = (table.statements[one].kind in {"Return", "Raise"} for one in layout.below(sibling))
+                if asks and any(leaves):
+                    return True
             if around < 0:
                 return False
             header = table.statements[around]

@@ -337,11 +337,11 @@ class Spread:
         self._bind(path, index, cause)
         for chain in (*statement.effects.stores, *statement.effects.alters):
             known = not chain.startswith((".", "self."))
-            for slot in self.program.put_into(path, chain) if known else {"." + attribute(chain)}:
-                self.slot(slot, cause)
+            for put in self.program.put_into(path, chain) if known else {"." + attribute(chain)}:
+                self.slot(put, cause)
         if self._calls(path, index):
-            for slot in self._altered_during(path, index):
-                self.slot(slot, cause)
+            for altered in self._altered_during(path, index):
+                self.slot(altered, cause)
         if statement.kind not in DEFINITIONS:
             for inner in self.program.layout(path).below(index):
                 if inner != index:
@@ -441,9 +441,9 @@ class Spread:
         for other, bits in trace.lines.items():
             for number, slots in self.program.altering(other) if other in self.program.tables else ():
                 table = self.program.tables[other]
-                if own_span(table, number) & bits and not slots <= self._slots.keys():
-                    if self.reaching.includes(names, other, table.statements[number].scope):
-                        found |= slots
+                ran = own_span(table, number) & bits and not slots <= self._slots.keys()
+                if ran and self.reaching.includes(names, other, table.statements[number].scope):
+                    found |= slots
         return found
 
 
