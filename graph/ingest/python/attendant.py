@@ -39,15 +39,19 @@ PERIOD = 0.01
 
 _KEEPER = """
 import os, signal, sys
-child = os.posix_spawn(sys.argv[1], sys.argv[1:], os.environ,
+folder, command = sys.argv[1], sys.argv[2:]
+child = os.posix_spawn(command[0], command, os.environ,
     file_actions=[(os.POSIX_SPAWN_OPEN, 0, os.devnull, os.O_RDONLY, 0)])
 signal.signal(signal.SIGCHLD, lambda *_: os._exit(1))
 os.read(0, 1)
 signal.signal(signal.SIGCHLD, signal.SIG_DFL)
 os.kill(child, signal.SIGKILL)
 os.waitpid(child, 0)
+import shutil
+shutil.rmtree(folder, ignore_errors=True)
 """
-"""Stands between: when we are gone, whatever ended us, its standard input ends, and it ends the engine."""
+"""Stands between: when we are gone, whatever ended us, its standard input ends; it ends the engine and
+removes what that wrote."""
 
 
 class Attendant:
@@ -93,7 +97,7 @@ class Attendant:
             config.write_text(configuration(root, marked, search), "utf-8")
             command = [*arguments(engine, config, self._folder / "report"), "--watch"]
             self._process = subprocess.Popen(
-                [sys.executable, "-I", "-S", "-c", _KEEPER, *command],
+                [sys.executable, "-I", "-S", "-c", _KEEPER, str(self._folder), *command],
                 cwd=self._folder,
                 env=environment(self._folder),
                 stdin=subprocess.PIPE,

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import random
+import subprocess
+import sys
 from collections.abc import Iterator, Mapping
 from hashlib import sha1
 from pathlib import Path
@@ -155,3 +157,25 @@ def test_what_others_see_moves_them(tmp_path: Path) -> None:
         linked = resident.linkage(SCOPE, tmp_path)
         assert linked is not None and linked.moved is None
         same(found, read({**TREE, "shop/cart.py": text}, tmp_path / "fresh", False))
+
+
+def test_an_engine_that_stayed_goes_when_maestro_is_killed(tmp_path: Path) -> None:
+    (tmp_path / "tree").mkdir()
+    (tmp_path / "tree" / "a.py").write_text("def f(): ...\n")
+    script = (
+        "import sys, time\nfrom pathlib import Path\n"
+        "from graph.ingest.python.attendant import Attendant\n"
+        "from graph.ingest.python.engine import Engine\n"
+        "place = Path(sys.argv[1])\n"
+        "stays = Attendant(Engine.find(), place / 'tree', place / 'support', ['a.py'], [''], lambda path: ())\n"
+        "print(stays._folder, flush=True)\ntime.sleep(600)\n"
+    )
+    with subprocess.Popen([sys.executable, "-c", script, str(tmp_path)], stdout=subprocess.PIPE) as process:
+        assert process.stdout is not None
+        folder = Path(process.stdout.readline().decode().strip())
+        engines = psutil.Process(process.pid).children(recursive=True)
+        assert engines and folder.is_dir()
+        process.kill()
+    _, living = psutil.wait_procs(engines, timeout=20)
+    assert not living
+    assert not folder.exists()
