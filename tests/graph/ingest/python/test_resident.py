@@ -167,7 +167,9 @@ def test_an_engine_that_stayed_goes_when_maestro_is_killed(tmp_path: Path) -> No
         "from graph.ingest.python.attendant import Attendant\n"
         "from graph.ingest.python.engine import Engine\n"
         "place = Path(sys.argv[1])\n"
-        "stays = Attendant(Engine.find(), place / 'tree', place / 'support', ['a.py'], [''], lambda path: ())\n"
+        "tree, support = place / 'tree', place / 'support'\n"
+        "search = ['', str(support)]\n"
+        "stays = Attendant(Engine.find(), tree, support, ['a.py'], search, lambda path: ())\n"
         "print(stays._folder, flush=True)\ntime.sleep(600)\n"
     )
     with subprocess.Popen([sys.executable, "-c", script, str(tmp_path)], stdout=subprocess.PIPE) as process:
