@@ -151,7 +151,9 @@ def _by_recordings(
         raise _unrecorded(scope)
     progress("selecting tests", 0, 0)
     head = change.head.commit or change.base.commit
-    found = tests.select(ready, mirror, scope, change.head.tree, head=head, unread=change.unread)
+    found = tests.select(
+        ready, mirror, scope, change.head.tree, head=head, unread=change.unread, weigh=mode != "safe"
+    )
     if mode == "minimal":
         return ordering.minimal(found)
     return ordering.budget(found, budget) if mode == "budget" else found

@@ -1,98 +1,63 @@
 """Fewer of the tests that a change can alter: a cover of what changed, or the best that fit a budget.
 
 Both take the safe answer and leave some of it out, so both can miss; the answer says what was left out.
+How tests are weighed, covered and cut is `maestro_selection`'s, as it is in the pytest plugin. Tests that no
+changed statement leads to, being new or having failed when they were last recorded, come before all others.
 """
 
 from __future__ import annotations
 
-import heapq
-from collections.abc import Sequence
+from collections.abc import Iterable
 from dataclasses import replace
 
-from graph.queries.tests import Choice, Tests
+from maestro_selection.ordering import by_expectation, cover, within
 
-_LEAST = 0.001
-"""Seconds that a test counts at least, so that one that costs nothing has no endless worth."""
+from graph.queries.tests import Tests
 
 
 def minimal(found: Tests) -> Tests:
-    """A cover of the changed statements, cheapest first (greedy; V. Chvátal, "A Greedy Heuristic for the
-    Set-Covering Problem", 1979): at most 1 + 1/2 + ... + 1/n times as long as the best one, n being the
-    most statements that one test covers."""
-    order, covering = _ordered(found.choices)
-    kept, rest = order[:covering], order[covering:]
-    statements = {each for choice in found.choices for each in _statements(choice)}
-    most = max((len(_statements(choice)) for choice in found.choices), default=1)
-    bound = sum(1 / n for n in range(1, most + 1))
+    """The cheapest tests that touch every changed statement, by a greedy cover whose bound is told.
+
+    Parameters
+    ----------
+    found : Tests
+        The safe answer with its candidates.
+    """
+    pressing = _pressing(found)
+    chosen = cover(found.candidates)
+    order = [*pressing, *(each.node for each in by_expectation(chosen.chosen))]
     note = (
-        f"A cover of {len(statements)} changed places, at most {bound:.1f} times as long as the best one. "
-        f"{len(rest)} tests that the change can alter are left out."
+        f"{len(order)} of {len(found.choices)} tests touch every change, in {chosen.seconds:.2f} s: at most "
+        f"{chosen.bound:.2f} times what the cheapest such set takes. The others are left out, and a fault "
+        "can show in one of them alone."
     )
-    return _with(found, "minimal", kept, rest, note)
+    return _with(found, "minimal", order, note)
 
 
 def budget(found: Tests, seconds: float) -> Tests:
-    """The tests in the order that finds faults soonest, as many as fit the seconds.
-
-    First what is new or failed last, then a cover of the changed statements, then by fewest steps from the
-    change and shortest duration.
-    """
-    order, _ = _ordered(found.choices)
-    kept, spent = [], 0.0
-    for choice in order:
-        if spent + choice.seconds <= seconds:
-            kept.append(choice)
-            spent += choice.seconds
-    chosen = {choice.node for choice in kept}
-    rest = [choice for choice in order if choice.node not in chosen]
-    every = {each for choice in order for each in _statements(choice)}
-    seen = {each for choice in kept for each in _statements(choice)}
-    unseen = len(every - seen)
+    """The tests that are expected to find the most, soonest first, as many as fit the seconds."""
+    order, spent = [], 0.0
+    every = {choice.node: choice for choice in found.choices}
+    for node in _pressing(found):
+        if spent + every[node].seconds <= seconds:
+            spent += every[node].seconds
+            order.append(node)
+    cut = within(found.candidates, seconds - spent)
+    order += [each.node for each in cut.chosen]
     note = (
-        f"{spent:.1f} of {seconds:.1f} s. {len(rest)} tests that the change can alter are left out, and "
-        f"{unseen} of {len(every)} changed places are reached by no test that is kept."
+        f"{len(order)} of {len(found.choices)} tests fit into {seconds:g} s, and take {spent + cut.seconds:.2f} "
+        f"s: the chance that a fault shows in none of them is estimated at {cut.miss:.0%}."
     )
-    return _with(found, "budget", kept, rest, note)
+    return _with(found, "budget", order, note)
 
 
-def _with(found: Tests, mode: str, kept: Sequence[Choice], rest: Sequence[Choice], note: str) -> Tests:
-    left = tuple(choice.node for choice in rest)
-    return replace(found, mode=mode, choices=tuple(kept), left=left, notes=(*found.notes, note))
+def _pressing(found: Tests) -> list[str]:
+    weighed = {each.node for each in found.candidates}
+    alone = [choice for choice in found.choices if choice.node not in weighed]
+    return [choice.node for choice in sorted(alone, key=lambda each: (each.seconds, each.node))]
 
 
-def _statements(choice: Choice) -> frozenset[str]:
-    return frozenset(reason.steps[0] for reason in choice.reasons)
-
-
-def _pressing(choice: Choice) -> bool:
-    """New, or with something to show by itself: no changed statement leads to it."""
-    return choice.new or all(len(reason.steps) == 1 for reason in choice.reasons)
-
-
-def _ordered(choices: Sequence[Choice]) -> tuple[list[Choice], int]:
-    """All tests in order, and how many of the first ones cover every changed statement."""
-    order = sorted(filter(_pressing, choices), key=lambda each: (each.seconds, each.node))
-    waiting = [each for each in choices if not _pressing(each)]
-    open_ = {statement for each in waiting for statement in _statements(each)}
-    heap = [(_price(each, open_), each.node, place) for place, each in enumerate(waiting)]
-    heapq.heapify(heap)
-    taken = set()
-    while open_ and heap:
-        price, node, place = heapq.heappop(heap)
-        now = _price(waiting[place], open_)
-        if now > price:  # what it covered is covered by others meanwhile
-            if now < float("inf"):
-                heapq.heappush(heap, (now, node, place))
-            continue
-        taken.add(place)
-        order.append(waiting[place])
-        open_ -= _statements(waiting[place])
-    covering = len(order)
-    rest = [each for place, each in enumerate(waiting) if place not in taken]
-    rest.sort(key=lambda each: (min(len(reason.steps) for reason in each.reasons), each.seconds, each.node))
-    return order + rest, covering
-
-
-def _price(choice: Choice, open_: set[str]) -> float:
-    gain = len(_statements(choice) & open_)
-    return max(choice.seconds, _LEAST) / gain if gain else float("inf")
+def _with(found: Tests, mode: str, order: Iterable[str], note: str) -> Tests:
+    every = {choice.node: choice for choice in found.choices}
+    kept = tuple(every.pop(node) for node in order)
+    return replace(found, mode=mode, choices=kept, left=tuple(every), notes=(*found.notes, note))

@@ -14,6 +14,7 @@ from dataclasses import dataclass, field, replace
 from maestro_selection import changes as comparing
 from maestro_selection import tables
 from maestro_selection.changes import FileChange
+from maestro_selection.ordering import Candidate
 from maestro_selection.recording import Recording
 from maestro_selection.selection import Selection, Selector
 from maestro_selection.tables import FileTable
@@ -78,6 +79,8 @@ class Tests:
     seconds: float
     left: tuple[str, ...] = ()
     """Tests that the change can alter and that the mode leaves out."""
+    candidates: tuple[Candidate, ...] = ()
+    """What is known of the selected tests that a changed statement leads to, where it was asked for."""
 
 
 @dataclass(slots=True)
@@ -143,7 +146,14 @@ def _version(table: object) -> object:
 
 
 def select(
-    evidence: Evidence, mirror: Mirror, scope: Scope, tree: str, *, head: str = "", unread: Iterable[str] = ()
+    evidence: Evidence,
+    mirror: Mirror,
+    scope: Scope,
+    tree: str,
+    *,
+    head: str = "",
+    unread: Iterable[str] = (),
+    weigh: bool = False,
 ) -> Tests:
     """The tests that can come out otherwise at a tree than they did when they were recorded.
 
@@ -155,6 +165,8 @@ def select(
         The commit to tell the recordings' distance from; empty where there is none.
     unread : iterable of str
         Paths that are known to differ, though the tree does not tell how (binary parts of a diff).
+    weigh : bool
+        Tell the candidates too, which orders and cuts are made by.
     """
     begun = time.monotonic()
     files = {entry.path: entry.blob for entry in mirror.files(tree)}
@@ -164,10 +176,15 @@ def select(
     widened: dict[str, None] = {}
     notes: dict[str, None] = {}
     states = []
+    candidates: list[Candidate] = []
     fresh: set[str] | None = None
     for state, selector in evidence.states:
         found = list(_differing(evidence, mirror, state, files, unread))
-        chosen = selector.select(found)
+        if weigh:
+            chosen, weighed = selector.weigh(found)
+            candidates.extend(weighed)
+        else:
+            chosen = selector.select(found)
         _take(state, chosen, choices, skipped, files, notes)
         widened.update(dict.fromkeys(chosen.widened))
         notes.update(dict.fromkeys(chosen.notes))
@@ -190,6 +207,7 @@ def select(
         notes=tuple(notes),
         states=tuple(states),
         seconds=time.monotonic() - begun,
+        candidates=tuple(each for each in candidates if each.node in choices),
     )
 
 

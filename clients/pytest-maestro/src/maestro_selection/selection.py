@@ -83,12 +83,19 @@ class Selector:
             `safe`: all of them. `minimal`: the cheapest that touch every changed statement. `budget`: those
             that are expected to find the most within `seconds`.
         """
+        if mode == SAFE:
+            return self._selection(self._judged(changes))
+        return _less(*self.weigh(changes), mode, seconds)
+
+    def weigh(self, changes: Iterable[FileChange]) -> tuple[Selection, list[Candidate]]:
+        """The safe answer, and what is known of each of its tests to order or cut it by."""
+        judge = self._judged(changes)
+        return self._selection(judge), self._candidates(judge)
+
+    def _judged(self, changes: Iterable[FileChange]) -> Judge:
         judge = Judge(self.world, list(changes))
         judge.judge()
-        found = self._selection(judge)
-        if mode == SAFE:
-            return found
-        return self._less(found, judge, mode, seconds)
+        return judge
 
     def _selection(self, judge: Judge) -> Selection:
         mask = 0
@@ -124,29 +131,6 @@ class Selector:
 
         return why_not
 
-    def _less(self, found: Selection, judge: Judge, mode: str, seconds: float) -> Selection:
-        candidates = self._candidates(judge)
-        if mode == MINIMAL:
-            chosen = cover(candidates)
-            picked = by_expectation(chosen.chosen)
-            note = (
-                f"{len(picked)} of {len(candidates)} tests touch every change, in {chosen.seconds:.2f} s: "
-                f"at most {chosen.bound:.2f} times what the cheapest such set takes."
-            )
-        elif mode == BUDGET:
-            cut = within(candidates, seconds)
-            picked = list(cut.chosen)
-            note = (
-                f"{len(picked)} of {len(candidates)} tests fit into {seconds:g} s: "
-                f"the chance that a fault shows in none of them is estimated at {cut.miss:.0%}."
-            )
-        else:
-            raise ValueError(f"{mode!r} is no mode: {SAFE}, {MINIMAL} or {BUDGET}")
-        by_node = {test.node: test for test in found.tests}
-        tests = tuple(by_node.pop(candidate.node) for candidate in picked)
-        skipped = (*found.skipped, *by_node)
-        return Selection(tests, skipped, found.widened, (*found.notes, note), found.why_not)
-
     def _candidates(self, judge: Judge) -> list[Candidate]:
         touched: dict[int, set[str]] = {}
         distance: dict[int, int] = {}
@@ -173,6 +157,29 @@ class Selector:
                 )
             )
         return found
+
+
+def _less(found: Selection, candidates: list[Candidate], mode: str, seconds: float) -> Selection:
+    if mode == MINIMAL:
+        chosen = cover(candidates)
+        picked = by_expectation(chosen.chosen)
+        note = (
+            f"{len(picked)} of {len(candidates)} tests touch every change, in {chosen.seconds:.2f} s: "
+            f"at most {chosen.bound:.2f} times what the cheapest such set takes."
+        )
+    elif mode == BUDGET:
+        cut = within(candidates, seconds)
+        picked = list(cut.chosen)
+        note = (
+            f"{len(picked)} of {len(candidates)} tests fit into {seconds:g} s: "
+            f"the chance that a fault shows in none of them is estimated at {cut.miss:.0%}."
+        )
+    else:
+        raise ValueError(f"{mode!r} is no mode: {SAFE}, {MINIMAL} or {BUDGET}")
+    by_node = {test.node: test for test in found.tests}
+    tests = tuple(by_node.pop(candidate.node) for candidate in picked)
+    skipped = (*found.skipped, *by_node)
+    return Selection(tests, skipped, found.widened, (*found.notes, note), found.why_not)
 
 
 def select(
