@@ -150,7 +150,7 @@ def create(settings: Settings, service: Service | None = None) -> ASGIApp:
             app.router.routes[:] = routes(service)
             yield
             return
-        async with Service.open(settings, offload=beside) as opened:
+        async with Service.open(settings, offload=beside, stays=True) as opened:
             app.router.routes[:] = routes(opened)
             yield
 

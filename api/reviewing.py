@@ -16,7 +16,7 @@ from api import ranking
 from api.candidates import Candidates, gather
 from api.review_documents import Advice, Basis, Demanded, Passed, Reviewers, Risk
 from api.review_reasons import Words, ago, person
-from graph import indexing, judgement
+from graph import indexing
 from graph.changes import Change
 from graph.errors import InputError, NotFoundError
 from graph.facts import Node, Scope
@@ -101,9 +101,7 @@ async def advise(
     def compute() -> Reviewers:
         mirror = service.mirror(scope, refresh)
         change = service.change(mirror, scope, question)
-        judged = judgement.judge(
-            service.workspace, mirror, change, engine=service.settings.engine, progress=progress
-        )
+        judged = service.judge(mirror, change, progress)
         found = advise_on(service, history, mirror, judged, asking, progress)
         return msgspec.structs.replace(found, seconds=time.monotonic() - begun)
 

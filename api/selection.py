@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from api import documents
-from graph import judgement, recordings, runtime
+from graph import recordings, runtime
 from graph.changes import Change
 from graph.errors import InputError, NotFoundError
 from graph.facts import Scope
@@ -124,9 +124,7 @@ async def select(
         mirror = service.mirror(scope, refresh)
         change = service.change(mirror, scope, question)
         if static:
-            judged = judgement.judge(
-                service.workspace, mirror, change, engine=service.settings.engine, progress=progress
-            )
+            judged = service.judge(mirror, change, progress)
             found = static_tests.select(judged, mirror)
         else:
             found = _by_recordings(service, scope, mirror, change, mode, budget, progress)

@@ -5,10 +5,11 @@ from __future__ import annotations
 import difflib
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, nullcontext
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
+from threading import Lock
 from typing import Protocol, TypeVar
 
 from api import documents, earlier, reviewing, selection, translation
@@ -27,6 +28,7 @@ from graph.mapping import intact
 from graph.progress import Progress, silent
 from graph.queries import edges, impact, nodes, paths, search
 from graph.queries.proofs import Proofs
+from graph.residence import Residence
 from graph.schema import DEFAULT_TIER, Tier
 from graph.store import Standing, Store
 from graph.workspace import Workspace
@@ -59,17 +61,25 @@ class Service:
     """How long computations are run: at once, or beside the event loop in a service."""
     kept: dict[Scope, Incidence] = field(default_factory=dict)
     """Arrays of repositories at the head they were last asked for."""
+    residence: Residence | None = None
+    """What is kept of the trees that were read, where the service stays up."""
+    reading: Lock = field(default_factory=Lock)
+    """Held by whoever uses the residence, which serves one at a time."""
 
     @staticmethod
     @asynccontextmanager
     async def open(
-        settings: Settings, progress: Progress = silent, offload: Offload = at_once
+        settings: Settings, progress: Progress = silent, offload: Offload = at_once, *, stays: bool = False
     ) -> AsyncIterator[Service]:
-        """Connect to the store, starting the embedded server where none runs."""
+        """Connect to the store, starting the embedded server where none runs.
+
+        `stays`: keep what was read of a tree for the next question, at the price of its memory.
+        """
         progress("starting the store", 0, 0)
         async with Store.open(settings.store()) as store:
             await store.migrate()
-            yield Service(settings, store, Workspace(settings.data), offload)
+            with Residence() if stays else nullcontext() as residence:
+                yield Service(settings, store, Workspace(settings.data), offload, residence=residence)
 
     def scope(self, name: str) -> Scope:
         """The scope of a repository's name."""
@@ -254,8 +264,27 @@ class Service:
         self, scope: Scope, question: Question, refresh: bool, progress: Progress
     ) -> judgement.Judgement:
         mirror = self.mirror(scope, refresh)
-        change = self.change(mirror, scope, question)
-        return judgement.judge(self.workspace, mirror, change, engine=self.settings.engine, progress=progress)
+        return self.judge(mirror, self.change(mirror, scope, question), progress)
+
+    def judge(self, mirror: Mirror, change: Change, progress: Progress = silent) -> judgement.Judgement:
+        """What a change does, by both of its sides.
+
+        A service that stays up reads a side from the tree that it read last. One question at a time may do
+        so; another that comes meanwhile reads for itself.
+        """
+        resident = self.residence is not None and self.reading.acquire(blocking=False)
+        try:
+            return judgement.judge(
+                self.workspace,
+                mirror,
+                change,
+                engine=self.settings.engine,
+                progress=progress,
+                residence=self.residence if resident else None,
+            )
+        finally:
+            if resident:
+                self.reading.release()
 
     def change(self, mirror: Mirror, scope: Scope, question: Question) -> Change:
         """The change that a question is about."""

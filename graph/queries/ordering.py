@@ -45,8 +45,9 @@ def budget(found: Tests, seconds: float) -> Tests:
     cut = within(found.candidates, seconds - spent)
     order += [each.node for each in cut.chosen]
     note = (
-        f"{len(order)} of {len(found.choices)} tests fit into {seconds:g} s, and take {spent + cut.seconds:.2f} "
-        f"s: the chance that a fault shows in none of them is estimated at {cut.miss:.0%}."
+        f"{len(order)} of {len(found.choices)} tests fit into {seconds:g} s, and take "
+        f"{spent + cut.seconds:.2f} s: the chance that a fault shows in none of them is estimated at "
+        f"{cut.miss:.0%}."
     )
     return _with(found, "budget", order, note)
 

@@ -6,6 +6,7 @@ import asyncio
 import socket
 import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import httpx2 as httpx
@@ -81,6 +82,40 @@ def test_impact_of_a_diff(web):
     found = ask(web, IMPACT, diff=diff)["data"]["impact"]
     assert [each["node"]["name"] for each in found["changed"]] == ["idle"]
     assert [each["node"]["name"] for each in found["tests"]] == ["test_idle"]
+
+
+def body(line, text):
+    """A diff of one line of shop/cart.py's bodies."""
+    before = {6: "        return sum(total(a) for a in amounts)", 10: "    return 1"}[line]
+    return f"--- a/shop/cart.py\n+++ b/shop/cart.py\n@@ -{line} +{line} @@\n-{before}\n+{text}\n"
+
+
+def test_what_a_service_keeps_of_the_last_tree_changes_no_answer(web, indexed):
+    edits = [
+        (10, "    return 2"),
+        (6, "        return sum(amounts)"),
+        (10, "    return idle"),
+        (10, "    return 2"),
+    ]
+    for line, text in edits:
+        diff = body(line, text)
+        found = ask(web, IMPACT, diff=diff)["data"]["impact"]
+        alone = indexed.json("impact", "--diff", "-", input=diff)
+        assert [each["node"]["name"] for each in found["changed"]] == [
+            each["symbol"]["name"] for each in alone["changed"]
+        ]
+        assert sorted(each["node"]["name"] for each in found["reached"]) == sorted(
+            each["symbol"]["name"] for each in alone["reached"]
+        )
+
+
+def test_questions_at_once_are_all_answered(web):
+    """One of them reads by what is kept, the others for themselves."""
+    diffs = [body(10, f"    return {number}") for number in range(3, 7)]
+    with ThreadPoolExecutor(4) as pool:
+        answers = list(pool.map(lambda diff: ask(web, IMPACT, diff=diff), diffs))
+    for answer in answers:
+        assert [each["node"]["name"] for each in answer["data"]["impact"]["tests"]] == ["test_idle"]
 
 
 def test_a_limit_is_said(web):
