@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from maestro_selection.changes import ADDED, CHANGED, DATA, DOC, FILE, HINTS, Changed, FileChange
 from maestro_selection.effects import CALLING, READING_DOC, READING_HINTS
 from maestro_selection.evidence import own_span
-from maestro_selection.program import Place, global_slot
+from maestro_selection.program import Place, attribute, global_slot
 from maestro_selection.spread import Cause
 from maestro_selection.tables import CLASS
 
@@ -105,7 +105,10 @@ class Surroundings:
         assert table is not None
         path, index = changed.path, changed.old
         statement = table.statements[index]
-        decorators = {chain.rpartition(".")[2] for chain in statement.effects.reads}
+        reads = [chain for chain in statement.effects.reads if not chain.startswith(".")]
+        decorators = {
+            attribute(chain) for chain in reads if not any(other.startswith(f"{chain}.") for other in reads)
+        }
         decorated = CALLING in statement.effects.traits and decorators - PLAIN_DECORATORS
         if decorated and table.at_import(statement.scope):
             self.found.globals.flow((path, index), cause)
