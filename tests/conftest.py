@@ -7,6 +7,7 @@ nothing about the whole database.
 from __future__ import annotations
 
 import os
+import signal
 import uuid
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
@@ -17,6 +18,12 @@ import servers_under_test as servers
 from graph.facts import Scope
 from graph.settings import StoreSettings
 from graph.store import Store
+
+
+def pytest_configure() -> None:
+    """Hear ctrl-C: a shell starts what it puts in the background deaf to it, and children inherit that."""
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def pytest_report_header() -> str:
