@@ -38,7 +38,18 @@ MANIFESTS = frozenset(
 )
 BUILT = (".so", ".pyd", ".dll", ".dylib")
 PLAIN_DECORATORS = frozenset(
-    ["property", "staticmethod", "classmethod", "overload", "abstractmethod", "override", "final"]
+    [
+        "property",
+        "setter",
+        "getter",
+        "deleter",
+        "staticmethod",
+        "classmethod",
+        "overload",
+        "abstractmethod",
+        "override",
+        "final",
+    ]
 )
 
 
