@@ -187,7 +187,7 @@ def test_a_recording_that_is_not_there_is_an_error_in_words(maestro, clone):
 
 
 def test_without_a_recording_the_way_to_one_is_shown(indexed):
-    done = indexed("tests", "HEAD")
+    done = indexed("tests", "HEAD", "--repo", "shop")
     assert done.exit_code == 3 and "--maestro-record" in done.stderr and "--static" in done.stderr
 
 
@@ -249,7 +249,7 @@ def test_a_merge_counts_against_its_first_parent(told, clone):
 
 
 def test_static_selection_needs_no_recording(indexed):
-    found = indexed.json("tests", "first..second", "--static")
+    found = indexed.json("tests", "first..second", "--static", "--repo", "shop")
     assert selected(found) == [SUM] and found["skipped"] == [IDLE] and found["basis"] == "static"
     steps = found["selected"][0]["reasons"][0]
     assert steps[0] == "shop/prices.py::tax (body)" and steps[-1].startswith(
