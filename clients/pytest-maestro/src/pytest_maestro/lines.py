@@ -48,6 +48,7 @@ class Lines:
         self._own: coverage.Coverage | None = None
         self._attached: list[coverage.Coverage] = []
         self._collectors: list[Any] = []
+        self._shared: dict[int, _Shared] = {}
         self._data: Any = None
         self._sets: dict[frozenset[int], int] = {}
         self._trace: Any = None
@@ -91,21 +92,8 @@ class Lines:
             return
         collector = _checked(other)
         self._attached.append(other)
-        data: Any = other.get_data()
         beyond: set[str] = set()
-        add_lines, add_arcs = data.add_lines, data.add_arcs
-
-        def take_lines(found: Mapping[str, Iterable[int]]) -> None:
-            self._take(found)
-            add_lines({path: lines for path, lines in found.items() if path not in beyond})
-
-        def take_arcs(found: Mapping[str, Iterable[tuple[int, int]]]) -> None:
-            self._take(
-                {path: {line for arc in arcs for line in arc if line > 0} for path, arcs in found.items()}
-            )
-            add_arcs({path: arcs for path, arcs in found.items() if path not in beyond})
-
-        data.add_lines, data.add_arcs = take_lines, take_arcs
+        self._shared[id(collector)] = _Shared(collector, beyond, self._take)
         self._widen(collector, beyond)
         self._collectors.append(collector)
         self._trace = sys.gettrace()
@@ -131,6 +119,8 @@ class Lines:
         for collector in self._collectors:
             if collector.covdata is self._data and not collector.file_tracers:
                 self._take_from(collector)
+            elif id(collector) in self._shared:
+                self._shared[id(collector)].drain()
             else:
                 collector.flush_data()
 
@@ -190,6 +180,76 @@ class Lines:
             self.notes.append(f"The project's settings for coverage cannot be read: {error}")
             return []
         return [name for name in asked or () if name not in ("multiprocessing", "thread")]
+
+
+class _Shared:
+    """Another coverage, whose lines are looked through before they go to its data.
+
+    Its data is written when it would be written without us, and not whenever the activity changes: a data
+    file that is there before its time can be taken away (each worker of xdist erases what earlier runs have
+    left when it begins), and is written by two where a process forks.
+    """
+
+    def __init__(
+        self, collector: Any, beyond: set[str], take: Callable[[Mapping[str, Iterable[int]]], None]
+    ) -> None:
+        data = collector.covdata  # asking the coverage for it would write it
+        self._flush, self._draining = collector.flush_data, False
+        self._beyond, self._take = beyond, take
+        self._lines: dict[str, set[int]] = {}
+        self._arcs: dict[str, set[tuple[int, int]]] = {}
+        self._tracers: dict[str, str] = {}
+        self._add_lines, self._add_arcs = data.add_lines, data.add_arcs
+        self._add_tracers = data.add_file_tracers
+        data.add_lines, data.add_arcs = self._take_lines, self._take_arcs
+        data.add_file_tracers = self._take_tracers
+        collector.flush_data = self.flush
+
+    def drain(self) -> None:
+        """Look through what was executed since the last time, and keep it for when it is asked for."""
+        self._draining = True
+        try:
+            self._flush()
+        finally:
+            self._draining = False
+
+    def flush(self) -> bool:
+        """What coverage itself asks for: whether there was anything, which its data now holds."""
+        self.drain()
+        found = bool(self._lines or self._arcs)
+        for add, kept in (
+            (self._add_lines, self._lines),
+            (self._add_arcs, self._arcs),
+            (self._add_tracers, self._tracers),
+        ):
+            if kept:
+                add(dict(kept))
+                kept.clear()
+        return found
+
+    def _take_lines(self, found: Mapping[str, Iterable[int]]) -> None:
+        if not self._draining:
+            self._add_lines(found)
+            return
+        self._take(found)
+        for path, lines in found.items():
+            if path not in self._beyond:
+                self._lines.setdefault(path, set()).update(lines)
+
+    def _take_arcs(self, found: Mapping[str, Iterable[tuple[int, int]]]) -> None:
+        if not self._draining:
+            self._add_arcs(found)
+            return
+        self._take({path: {line for arc in arcs for line in arc if line > 0} for path, arcs in found.items()})
+        for path, arcs in found.items():
+            if path not in self._beyond:
+                self._arcs.setdefault(path, set()).update(arcs)
+
+    def _take_tracers(self, found: Mapping[str, str]) -> None:
+        if not self._draining:
+            self._add_tracers(found)
+            return
+        self._tracers.update({path: name for path, name in found.items() if path not in self._beyond})
 
 
 def _checked(measuring: coverage.Coverage) -> Any:
