@@ -13,6 +13,7 @@ from rich.table import Table
 from rich.text import Text
 
 from api.documents import UNSUPPORTED, Changed, Impact, Reached, Step, Symbol
+from graph.queries.proofs import DEPENDENT_WORDS
 from graph.schema import TIERS, EdgeKind
 
 SHOWN = 5
@@ -22,19 +23,6 @@ RINGS = (5, 3, 2, 1)
 ANSWER = 100
 """Columns beyond which an answer does not grow: long lines are hard to follow."""
 
-_UP = {
-    EdgeKind.CALLS: "called by",
-    EdgeKind.IMPORTS: "imported by",
-    EdgeKind.REFERENCES: "read by",
-    EdgeKind.INHERITS: "base of",
-    EdgeKind.OVERRIDES: "overrides",
-    EdgeKind.DECORATES: "decorates",
-    EdgeKind.REGISTERS: "registered in",
-    EdgeKind.PATCHES: "patched by",
-    EdgeKind.PARAMETRIZES: "fixture of",
-    EdgeKind.REALISES: "run by",
-}
-"""How a proof goes on from what is depended upon to what depends."""
 _DOWN = {
     EdgeKind.CALLS: "calls",
     EdgeKind.IMPORTS: "imports",
@@ -264,7 +252,7 @@ def _proof(entry: Reached, direction: str, limit: int) -> Text:
 
 
 def _step(step: Step, direction: str, last: bool) -> Text:
-    words = _UP if direction == "up" else _DOWN
+    words = DEPENDENT_WORDS if direction == "up" else _DOWN
     verb = words.get(EdgeKind(step.edge), step.edge) if step.edge in set(EdgeKind) else step.edge
     if step.edge == EdgeKind.REFERENCES and step.role == "target":
         verb = "writes" if direction == "up" else "written by"

@@ -39,6 +39,7 @@ from maestro_selection.selection import Selector
 from benchmarks import recording as overhead
 from benchmarks import selection_modes
 from benchmarks.figures import print_figures
+from benchmarks.selection_modes import Scored
 
 PLUGIN = Path(__file__).resolve().parent.parent / "clients" / "pytest-maestro" / "src"
 BARS = {
@@ -48,19 +49,6 @@ BARS = {
 SECONDS = {"select_s_p50": (1.0, 0.2), "record_overhead": (1.3, 1.0)}
 
 Case = dict[str, Any]
-
-
-@dataclass(frozen=True, slots=True)
-class Scored:
-    """A case: the share of its tests that were selected, what was missed, and the seconds it took."""
-
-    name: str
-    case: str
-    share: float
-    missed: tuple[str, ...]
-    seconds: float
-    widened: tuple[str, ...]
-    why: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -189,8 +177,7 @@ def through_service(bench: Bench, cases: list[Case], *, static: bool) -> list[Sc
     for case in cases if not static else ():
         bench.recording(case)
     recordings = None if static else bench.cache / "recordings"
-    found = anyio.run(selection_modes.measure, cases, bench.clones, recordings)
-    return [Scored(s.name, s.case, s.share, s.missed, s.seconds, s.widened) for s in found]
+    return anyio.run(selection_modes.measure, cases, bench.clones, recordings)
 
 
 def figures_of(scores: list[Scored]) -> dict[str, float]:

@@ -159,7 +159,7 @@ async def _index_code(
         scope, commit=commit.id, tree=commit.tree, families=CODE_FAMILIES, resolver=fingerprint(engine)
     )
     delta, births = _delta(arrays, resolution, run, engine)
-    await _write(store, run, delta, progress)
+    await write(store, run, delta, progress)
     built = carried(
         arrays,
         resolution.batch,
@@ -203,7 +203,7 @@ async def _move_head(
     return None, none(), run.number, carried_on
 
 
-async def _write(store: Store, run: Run, delta: Delta, progress: Progress) -> None:
+async def write(store: Store, run: Run, delta: Delta, progress: Progress) -> None:
     """Write what a run creates and retires; a run that cannot go on gives its place back at once."""
     try:
         await store.write(run, delta.nodes, delta.created, progress)
@@ -292,7 +292,7 @@ async def _index_history(
     batch = _joined(arrays, found)
     run = await store.begin(scope, commit=commit.id, tree=commit.tree, families=HISTORY_FAMILIES)
     delta, births = difference(arrays, batch, run.number)
-    await _write(store, run, delta, progress)
+    await write(store, run, delta, progress)
     built = carried(
         arrays, batch, delta, births, scope=scope, head=run.number, commit=commit.id, tree=commit.tree
     )

@@ -16,10 +16,10 @@ from maestro_selection.recording import Recording
 
 from graph import recordings
 from graph.delta import Delta, carried, difference
-from graph.errors import RecordingError, StoreError
+from graph.errors import RecordingError
 from graph.facts import Batch, Scope
 from graph.incidence import Incidence
-from graph.indexing import current_arrays
+from graph.indexing import current_arrays, write
 from graph.ingest import recordings as reading
 from graph.ingest.coverage import facts, reports
 from graph.ingest.coverage.covered import Places, Report
@@ -28,7 +28,7 @@ from graph.progress import Progress, silent
 from graph.readback import read_node
 from graph.recordings import Distance, Kept
 from graph.schema import EdgeKind
-from graph.store import Run, Store
+from graph.store import Store
 from graph.workspace import Workspace
 
 FAMILY = "runtime"
@@ -220,7 +220,7 @@ async def _write(
         return arrays.head, preview, arrays.edge_count
     run = await store.begin(scope, commit=commit.id, tree=commit.tree, families=(FAMILY,))
     delta, births = difference(arrays, batch, run.number)
-    await _written(store, run, delta, progress)
+    await write(store, run, delta, progress)
     built = carried(
         arrays,
         batch,
@@ -234,19 +234,6 @@ async def _write(
     await store.flip(run)
     built.save(workspace.arrays(scope, FAMILY))
     return run.number, delta, built.edge_count
-
-
-async def _written(store: Store, run: Run, delta: Delta, progress: Progress) -> None:
-    """Write what a run creates and retires; a run that cannot go on gives its place back at once."""
-    try:
-        await store.write(run, delta.nodes, delta.created, progress)
-        await store.retire(run, delta.retired)
-    except BaseException as failure:
-        try:
-            await store.abandon(run)
-        except StoreError as second:
-            failure.add_note(f"The run could not be given up either: {second}")
-        raise
 
 
 def _notes(whole: Recording, unplaced: tuple[str, ...]) -> tuple[str, ...]:

@@ -15,7 +15,7 @@ from rich.text import Text
 from api import documents
 from api.commands.questions import read_question
 from api.commands.reviewing import Absences, Author
-from api.commands.running import Json, Repo, answer, failing
+from api.commands.running import Diff, Json, Range, Repo, Rev, answer, failing
 from api.console import Meter, answers
 from api.rendering import plural, printable
 from graph.errors import DiskError, InputError
@@ -38,13 +38,9 @@ ENDINGS = {Format.MARKDOWN: ".md", Format.SARIF: ".sarif", Format.HTML: ".html"}
 
 
 def report(
-    asked: Annotated[
-        str, typer.Argument(metavar="A..B", help="A range of commits, or one; HEAD when left out.")
-    ] = "",
-    diff: Annotated[
-        str, typer.Option("--diff", metavar="FILE", help="A diff instead; `-` reads standard input.")
-    ] = "",
-    rev: Annotated[str, typer.Option("--rev", help="The revision that the diff was made on.")] = "HEAD",
+    asked: Range = "",
+    diff: Diff = "",
+    rev: Rev = "HEAD",
     out: Annotated[
         Path, typer.Option("--out", metavar="FOLDER", help="Where the files go; it is made if need be.")
     ] = Path("maestro-report"),

@@ -9,7 +9,7 @@ import typer
 
 from api import documents
 from api.commands.questions import read_question
-from api.commands.running import Everything, Json, Repo, answer, failing
+from api.commands.running import Diff, Everything, Json, Range, Repo, Rev, answer, failing
 from api.console import Meter, answers
 from api.review_documents import Reviewers
 from api.review_listing import print_reviewers
@@ -35,13 +35,9 @@ Author = Annotated[
 
 
 def reviewers(
-    asked: Annotated[
-        str, typer.Argument(metavar="A..B", help="A range of commits, or one; HEAD when left out.")
-    ] = "",
-    diff: Annotated[
-        str, typer.Option("--diff", metavar="FILE", help="A diff instead; `-` reads standard input.")
-    ] = "",
-    rev: Annotated[str, typer.Option("--rev", help="The revision that the diff was made on.")] = "HEAD",
+    asked: Range = "",
+    diff: Diff = "",
+    rev: Rev = "HEAD",
     author: Author = "",
     absences: Absences = None,
     count: Annotated[int, typer.Option("-n", "--count", help="How many to name, 1 to 100.")] = COUNT,

@@ -24,6 +24,11 @@ from graph.errors import AmbiguousError, CorruptError, MaestroError
 if TYPE_CHECKING:
     from api.service import Service
 
+Range = Annotated[str, typer.Argument(metavar="A..B", help="A range of commits, or one; HEAD when left out.")]
+Diff = Annotated[
+    str, typer.Option("--diff", metavar="FILE", help="A diff instead; `-` reads standard input.")
+]
+Rev = Annotated[str, typer.Option("--rev", help="The revision that the diff was made on.")]
 Json = Annotated[bool, typer.Option("--json", help="Print a document for programs (docs/json.md).")]
 Repo = Annotated[
     str, typer.Option("--repo", metavar="NAME", help="Which repository; needed only where there are several.")

@@ -27,7 +27,7 @@ from graph.ingest.git import Mirror
 from graph.judgement import Judgement
 from graph.overlay import VERSIONS, Version
 from graph.queries.module_reads import ModuleReads, Texts
-from graph.queries.proofs import Proofs, StepView
+from graph.queries.proofs import DEPENDENT_WORDS, Proofs, StepView
 from graph.queries.tests import Choice, Reason, Tests
 from graph.reach import DEPTH_LIMIT, Reached, cone
 from graph.readback import read_edge
@@ -136,18 +136,6 @@ class Following:
 
 
 _PROSE = (".md", ".rst", ".adoc")
-_VERBS = {
-    EdgeKind.CALLS: "called by",
-    EdgeKind.IMPORTS: "imported by",
-    EdgeKind.REFERENCES: "read by",
-    EdgeKind.INHERITS: "base of",
-    EdgeKind.OVERRIDES: "overrides",
-    EdgeKind.DECORATES: "decorates",
-    EdgeKind.REGISTERS: "registered in",
-    EdgeKind.PATCHES: "patched by",
-    EdgeKind.PARAMETRIZES: "fixture of",
-    EdgeKind.REALISES: "run by",
-}
 
 
 def select(judged: Judgement, mirror: Mirror) -> Tests:
@@ -255,4 +243,4 @@ class _Telling:
     @staticmethod
     def _step(step: StepView) -> str:
         line = f":{step.line}" if step.line > 0 else ""
-        return f"{_VERBS.get(step.kind, step.kind.value)} {step.dependent.label}{line}"
+        return f"{DEPENDENT_WORDS.get(step.kind, step.kind.value)} {step.dependent.label}{line}"

@@ -10,6 +10,7 @@ import posixpath
 from collections.abc import Iterator, Mapping
 
 from maestro_selection.changes import Layout
+from maestro_selection.effects import Effects
 from maestro_selection.records import span
 from maestro_selection.tables import CLASS, MODULE, FileTable
 
@@ -304,13 +305,13 @@ class Program:
                     return True
         return False
 
-    def _read_by(self, path: str, effects: object) -> set[str]:
+    def _read_by(self, path: str, effects: Effects) -> set[str]:
         found: set[str] = set()
-        for chain in effects.reads:  # type: ignore[attr-defined]
+        for chain in effects.reads:
             found |= {chain} if chain.startswith("self.") else self.slots(path, chain)
-        for text in effects.strings:  # type: ignore[attr-defined]
+        for text in effects.strings:
             found.add("'" + text)
-        for module, level, name, _ in effects.imports:  # type: ignore[attr-defined]
+        for module, level, name, _ in effects.imports:
             if not name:
                 continue
             for target in self.imported(path, module, level):
