@@ -15,12 +15,11 @@ import argparse
 import random
 import tempfile
 import time
-from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import numpy as np
 
-from benchmarks.figures import print_figures
+from benchmarks.figures import print_figures, timed
 from graph.facts import Scope
 from graph.incidence import Incidence
 from graph.queries.impact import impact
@@ -53,16 +52,6 @@ def resolved(clone: Path, rev: str, folder: Path) -> Path:
     built.save(path)
     print(f"saved in {time.perf_counter() - begun:.2f} s, {path.stat().st_size / 1e6:.1f} MB")
     return path
-
-
-def timed(ask: Callable[[int], object], nodes: Sequence[int]) -> np.ndarray[tuple[int], np.dtype[np.float64]]:
-    """Milliseconds that each question takes."""
-    spans = np.empty(len(nodes))
-    for at, node in enumerate(nodes):
-        begun = time.perf_counter()
-        ask(node)
-        spans[at] = (time.perf_counter() - begun) * 1e3
-    return spans
 
 
 def measure(path: Path, depth: int, sample: int, seed: int) -> dict[str, float]:

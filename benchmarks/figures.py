@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+import time
+from collections.abc import Callable, Mapping, Sequence
+
+import numpy as np
 
 
 def print_figures(benchmark: str, on: str, figures: Mapping[str, float]) -> None:
@@ -22,3 +25,13 @@ def print_table(figures: Mapping[str, float], bars: Mapping[str, tuple[float, fl
             reached = "reaches the aim" if value >= aim else "above the bar"
             verdict = f"  {reached if value >= bar else 'BELOW the bar'} (bar {bar:g}, aim {aim:g})"
         print(f"{name:<{width}}{number}{verdict}")
+
+
+def timed(ask: Callable[[int], object], nodes: Sequence[int]) -> np.ndarray[tuple[int], np.dtype[np.float64]]:
+    """Milliseconds that each question takes."""
+    spans = np.empty(len(nodes))
+    for at, node in enumerate(nodes):
+        begun = time.perf_counter()
+        ask(node)
+        spans[at] = (time.perf_counter() - begun) * 1e3
+    return spans

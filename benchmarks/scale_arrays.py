@@ -21,6 +21,7 @@ from typing import Any
 
 import numpy as np
 
+from benchmarks.figures import timed
 from graph.incidence import Incidence
 from graph.reach import DEPTH, cone
 from graph.schema import NodeKind
@@ -41,16 +42,6 @@ def sampled(incidence: Incidence, sample: int, seed: int) -> list[int]:
     places = random.Random(seed).sample(range(len(symbols)), min(sample, len(symbols)))
     found: list[int] = symbols[places].tolist()
     return found
-
-
-def timed(ask: Callable[[int], object], nodes: Sequence[int]) -> np.ndarray[tuple[int], np.dtype[np.float64]]:
-    """Milliseconds that each question takes."""
-    spans = np.empty(len(nodes))
-    for at, node in enumerate(nodes):
-        begun = time.perf_counter()
-        ask(node)
-        spans[at] = (time.perf_counter() - begun) * 1e3
-    return spans
 
 
 def cone_figures(incidence: Incidence, mark: str, *, sample: int = SAMPLE, seed: int = 1) -> dict[str, float]:

@@ -7,6 +7,7 @@ programs on the machine make seconds longer, not these. 1.0 is linear.
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
+from functools import partial
 from pathlib import Path
 
 from benchmarks.indexing import used_by_servers, used_here
@@ -55,13 +56,13 @@ async def work_of(store: Store, data: Path, size: int) -> dict[str, float]:
         nodes, edges = shape(scope, size)
         run = await _begun(store, scope)
         await store.write(run, nodes, [])
-        await counted("load", lambda run=run, edges=edges: store.write(run, [], edges))  # type: ignore[misc]
+        await counted("load", partial(store.write, run, [], edges))
         await store.flip(run)
         run = await _begun(store, scope)
         ended = [(edge.kind, f"{edge.digest()}@1") for edge in edges]
-        await counted("retire", lambda run=run, ended=ended: store.retire(run, ended))  # type: ignore[misc]
+        await counted("retire", partial(store.retire, run, ended))
         await store.flip(run)
-        await counted("delete", lambda scope=scope: store.prune(scope, keep=0))  # type: ignore[misc]
+        await counted("delete", partial(store.prune, scope, keep=0))
     return spent
 
 

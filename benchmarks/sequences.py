@@ -180,7 +180,8 @@ class Course:
         self.fresh_seconds += time.perf_counter() - begun
         if not self.indexed:
             return []
-        if (await store.head(self.scope)).commit != self.clone.git("rev-parse", "HEAD"):  # type: ignore[union-attr]
+        head = await store.head(self.scope)
+        if head is None or head.commit != self.clone.git("rev-parse", "HEAD"):
             await index(store, self.workspace, self.scope, self.clone.path, engine=self.engine)
         return await differences(store, self.workspace, self.scope, batch, chance)
 

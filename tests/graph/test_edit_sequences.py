@@ -16,7 +16,6 @@ from benchmarks.sequences import Course, differences, fresh
 from graph.facts import Scope
 from graph.indexing import index
 from graph.schema import EdgeKind, NodeKind
-from graph.store import Store
 from graph.workspace import Workspace
 
 pytestmark = pytest.mark.anyio
@@ -39,13 +38,6 @@ def clone(tmp_path: Path) -> Edited:
         upstream.commit(f"{count} files")
     subprocess.run(["git", "clone", "-q", str(upstream.path), str(tmp_path / "clone")], check=True)
     return Edited(tmp_path / "clone")
-
-
-@pytest.fixture
-async def store(store_settings):
-    async with Store.open(store_settings) as opened:
-        await opened.migrate()
-        yield opened
 
 
 @pytest.mark.parametrize("engine", [False, True])

@@ -73,13 +73,6 @@ def scope() -> Scope:
     return Scope(f"t{uuid.uuid4().hex[:8]}", "small")
 
 
-@pytest.fixture
-async def store(store_settings):
-    async with Store.open(store_settings) as opened:
-        await opened.migrate()
-        yield opened
-
-
 async def held(store: Store, scope: Scope) -> set[str]:
     """Digests of the valid hyperedges, as the store tells them."""
     head = await store.head(scope, "code")

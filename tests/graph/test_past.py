@@ -25,13 +25,6 @@ RUNS = 6
 
 
 @pytest.fixture
-async def store(store_settings):
-    async with Store.open(store_settings) as opened:
-        await opened.migrate()
-        yield opened
-
-
-@pytest.fixture
 def workspace(tmp_path):
     return Workspace(tmp_path / "data")
 

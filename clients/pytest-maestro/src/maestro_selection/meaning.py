@@ -124,8 +124,9 @@ def _visit(node: ast.AST, scopes: _Scopes, found: dict[int, str]) -> None:
         for argument in _all_arguments(arguments):
             if argument.annotation is not None:
                 _visit(argument.annotation, scopes, found)
-        if getattr(node, "returns", None) is not None:
-            _visit(node.returns, scopes, found)  # type: ignore[union-attr, arg-type]
+        returns = getattr(node, "returns", None)
+        if returns is not None:
+            _visit(returns, scopes, found)
         body: Sequence[ast.AST] = [node.body] if isinstance(node, ast.Lambda) else node.body
         names, declared = _bound(body)
         names |= {argument.arg for argument in _all_arguments(arguments)}

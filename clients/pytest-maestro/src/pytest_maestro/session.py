@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from abc import ABC, abstractmethod
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +19,7 @@ OUTPUT = "maestro_recording"
 ENDED = (pytest.ExitCode.OK, pytest.ExitCode.TESTS_FAILED, pytest.ExitCode.INTERRUPTED)
 
 
-class Recorded:
+class Recorded(ABC):
     """What alone and distributed runs share: the file, and what is said at the end."""
 
     def __init__(self, config: pytest.Config, place: Path) -> None:
@@ -54,6 +55,18 @@ class Recorded:
                 f"{len(outside)} files of this repository ({outside[0]}) were run from an installed copy, so "
                 "a change of these will run all tests. Install the project in place (pip install -e)."
             )
+
+    def finish(self, session: pytest.Session, exitstatus: int) -> None:
+        """Write what was seen, or say why not."""
+        try:
+            self._finish(session, exitstatus)
+        except RecordingError as error:
+            self.say(f"nothing was recorded: {error}")
+        except Exception as error:  # a run must never fail for the sake of its recording
+            self.say(f"nothing was recorded, by a fault of the plugin: {type(error).__name__}: {error}")
+
+    @abstractmethod
+    def _finish(self, session: pytest.Session, exitstatus: int) -> None: ...
 
     def _previous(self) -> Recording | None:
         if not self.place.exists():
@@ -106,12 +119,7 @@ class Session(Recorded):
         if not self.recording:
             return
         self.recorder.stop()
-        try:
-            self._finish(session, exitstatus)
-        except RecordingError as error:
-            self.say(f"nothing was recorded: {error}")
-        except Exception as error:  # a run must never fail for the sake of its recording
-            self.say(f"nothing was recorded, by a fault of the plugin: {type(error).__name__}: {error}")
+        self.finish(session, exitstatus)
 
     def _finish(self, session: pytest.Session, exitstatus: int) -> None:
         refused = refusal(exitstatus, self.recorder.broken_collection, bool(self.recorder.runs))
@@ -183,12 +191,7 @@ class Controller(Recorded):
     @pytest.hookimpl(trylast=True)
     def pytest_sessionfinish(self, session: pytest.Session, exitstatus: int) -> None:
         """Join and write."""
-        try:
-            self._finish(session, exitstatus)
-        except RecordingError as error:
-            self.say(f"nothing was recorded: {error}")
-        except Exception as error:  # a run must never fail for the sake of its recording
-            self.say(f"nothing was recorded, by a fault of the plugin: {type(error).__name__}: {error}")
+        self.finish(session, exitstatus)
 
     def _finish(self, session: pytest.Session, exitstatus: int) -> None:
         ran = any(shard.tests for shard in self.shards)
