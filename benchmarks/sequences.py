@@ -1,11 +1,13 @@
 """Random sequences of edits of a real clone, each indexed as it comes and then held to a fresh index.
 
     python -m benchmarks.sequences CLONE --into FOLDER [--sequences 300] [--edits 3] [--seed 1] [--no-engine]
+                                [--resident]
 
 CLONE is copied; nothing is written to it. After each sequence the store's facts, the array file's, and the
 cones of symbols drawn at random are compared with those of a resolution without any memory, in a
-workspace of its own. The first that differs ends the program with 1 and is described. It can be stopped
-and started again: it goes on where it was. The last line is one JSON object.
+workspace of its own. The first that differs ends the program with 1 and is described. With --resident the
+Maestro that indexes stays up, as a service does, and its type engine with it. It can be stopped and started
+again, with and without that: it goes on where it was. The last line is one JSON object.
 """
 
 from __future__ import annotations
@@ -34,11 +36,14 @@ from graph.incidence import Incidence
 from graph.indexing import CODE_FAMILIES, current_arrays, index
 from graph.ingest.git import Mirror
 from graph.reach import cone
+from graph.residence import Residence
 from graph.resolution import resolve
 from graph.schema import TIERS, NodeKind
 from graph.store import Store, StoreSettings
 from graph.workspace import Workspace
 
+COUNTED = ("indexed", "written", "held", "seconds", "fresh_seconds")
+"""What a course counts, kept from one start of the program to the next."""
 CONES = 12
 """Symbols whose cones are compared after each sequence, in each direction."""
 
@@ -142,6 +147,8 @@ class Course:
     engine: bool
     begin: str
     """The commit that a sequence may begin at."""
+    residence: Residence | None = None
+    """What a Maestro that stays up keeps from run to run."""
     log: list[str] = field(default_factory=list)
     indexed: int = 0
     written: int = 0
@@ -166,6 +173,7 @@ class Course:
                     self.clone.path,
                     engine=self.engine,
                     with_history=step == 0 and chance.random() < 0.2,
+                    residence=self.residence,
                 )
             except RepositoryError as error:  # nothing left to read: said, and nothing moved
                 self.log.append(str(error))
@@ -184,6 +192,24 @@ class Course:
         if head is None or head.commit != self.clone.git("rev-parse", "HEAD"):
             await index(store, self.workspace, self.scope, self.clone.path, engine=self.engine)
         return await differences(store, self.workspace, self.scope, batch, chance)
+
+
+async def _play(
+    store: Store, course: Course, sequences: int, state: dict[str, Any], notes: Path
+) -> list[str]:
+    """All sequences that are left, each noted as it is done; how the first that differs does."""
+    await store.migrate()
+    for number in range(state["done"] + 1, sequences + 1):
+        apart = await course.play(store, number)
+        print(f"{number}/{sequences}: {'; '.join(course.log)}", flush=True)
+        if apart:
+            return apart
+        state["done"] = number
+        state["course"] = {name: getattr(course, name) for name in COUNTED}
+        notes.write_text(json.dumps(state))
+        if number % 25 == 0:
+            await store.prune(course.scope, keep=5)
+    return []
 
 
 async def run(given: argparse.Namespace) -> int:
@@ -211,20 +237,17 @@ async def run(given: argparse.Namespace) -> int:
         given.engine,
         begin,
     )
+    for name, value in state.get("course", {}).items():
+        setattr(course, name, value)
     store_settings = StoreSettings(into / "data", heap="512m", cache_dir=into / "cache")
     async with Store.open(store_settings) as store:
-        await store.migrate()
-        for number in range(state["done"] + 1, given.sequences + 1):
-            apart = await course.play(store, number)
-            print(f"{number}/{given.sequences}: {'; '.join(course.log)}", flush=True)
-            if apart:
-                print(f"sequence {number} differs:\n  " + "\n  ".join(apart), flush=True)
-                shutil.copytree(place, into / f"failed-{number}", dirs_exist_ok=True)
-                return 1
-            state["done"] = number
-            notes.write_text(json.dumps(state))
-            if number % 25 == 0:
-                await store.prune(course.scope, keep=5)
+        with Residence() as residence:
+            course.residence = residence if given.resident else None
+            apart = await _play(store, course, given.sequences, state, notes)
+    if apart:
+        print(f"sequence {state['done'] + 1} differs:\n  " + "\n  ".join(apart), flush=True)
+        shutil.copytree(place, into / f"failed-{state['done'] + 1}", dirs_exist_ok=True)
+        return 1
     each = max(1, course.indexed)
     figures: dict[str, float] = {
         "sequences": state["done"],
@@ -247,6 +270,7 @@ def main() -> None:
     parser.add_argument("--edits", type=int, default=3)
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--no-engine", dest="engine", action="store_false")
+    parser.add_argument("--resident", action="store_true")
     sys.exit(asyncio.run(run(parser.parse_args())))
 
 
