@@ -1,12 +1,14 @@
-"""The web application: GraphQL for programs on this machine, and a health check."""
+"""The web application: GraphQL and recordings from programs on this machine, and a health check."""
 
 from __future__ import annotations
 
 import socket
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from dataclasses import dataclass
 from typing import Any, TypeVar
 
+import anyio
 import anyio.to_thread
 import msgspec
 import uvicorn
@@ -17,7 +19,7 @@ from starlette.routing import Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from strawberry.asgi import GraphQL
 
-from api import __version__
+from api import __version__, documents, selection
 from api.failures import failure_of, masked
 from api.graphql.context import Context, begin
 from api.graphql.schema import schema
@@ -25,11 +27,14 @@ from api.service import Service
 from api.settings import Settings
 from graph.errors import CorruptError, InputError, MaestroError, PolicyError, StoreBusyError
 from graph.mapping import guard
+from graph.recordings import LIMIT
 
 T = TypeVar("T")
 
 LARGEST = 16 * 1024 * 1024
-"""Bytes of a request at most: a diff is part of one."""
+"""Bytes of a question at most: a diff is part of one."""
+JSON = "application/json"
+BYTES = "application/octet-stream"
 NAMES = ("localhost", "127.0.0.1", "[::1]")
 """Names that this machine calls itself by."""
 
@@ -51,8 +56,8 @@ class Guard:
 
     A page on the internet can make a browser send requests to loopback addresses. It can do so
     under a name of its own that resolves to 127.0.0.1 (so the Host header must be one of ours),
-    and it can send forms without asking first (so only JSON is taken, and a foreign Origin is
-    refused). There are no CORS headers: a browser keeps answers from foreign pages.
+    and it can send forms without asking first (so only kinds of content are taken that no form has,
+    and a foreign Origin is refused). There are no CORS headers: a browser keeps answers from foreign pages.
     """
 
     def __init__(self, app: ASGIApp) -> None:
@@ -61,12 +66,14 @@ class Guard:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer 4xx, or hand on."""
         if scope["type"] == "http":
-            refusal = _refusal(Request(scope))
+            request = Request(scope)
+            takes = taken_at(request.url.path)
+            refusal = _refusal(request, takes)
             if refusal is not None:
                 await refused(refusal)(scope, receive, send)
                 return
             try:
-                receive = await _whole(receive)
+                receive = await _whole(receive, takes)
             except _TooLargeError as error:
                 await refused(error)(scope, receive, send)
                 return
@@ -75,13 +82,35 @@ class Guard:
         await self._app(scope, receive, send)
 
 
+@dataclass(frozen=True, slots=True)
+class Takes:
+    """What a path takes: a kind of content, and at most so many bytes of it."""
+
+    kind: str
+    most: int
+    hint: str
+
+    def too_large(self) -> _TooLargeError:
+        """The error that says so."""
+        return _TooLargeError(f"The request is larger than {self.most >> 20} MB.", self.hint)
+
+
+QUESTION = Takes(JSON, LARGEST, "Ask about a range instead.")
+UPLOAD = Takes(BYTES, LIMIT, "Record fewer tests in each file.")
+
+
+def taken_at(path: str) -> Takes:
+    """What the path of a request takes."""
+    return UPLOAD if path.startswith("/repositories/") else QUESTION
+
+
 class _TooLargeError(InputError):
-    """A request that is larger than `LARGEST`."""
+    """A request that is larger than what its path takes."""
 
     code = "input.too-large"
 
 
-def _refusal(request: Request) -> MaestroError | None:
+def _refusal(request: Request, takes: Takes) -> MaestroError | None:
     host = request.headers.get("host", "")
     if _without_port(host) not in NAMES:
         return PolicyError(f"Maestro is not called {host!r}.", "Use localhost or 127.0.0.1.")
@@ -90,13 +119,12 @@ def _refusal(request: Request) -> MaestroError | None:
         return PolicyError("Web pages may not ask Maestro.", "Ask from a program.")
     if request.method == "POST":
         kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
-        if kind != "application/json":
-            return InputError("Only JSON is taken.", "Send content-type: application/json.")
+        if kind != takes.kind:
+            named = "JSON is" if takes.kind == JSON else "the bytes of a file are"
+            return InputError(f"Only {named} taken here.", f"Send content-type: {takes.kind}.")
         length = request.headers.get("content-length", "0")
-        if not length.isdecimal() or int(length) > LARGEST:
-            return _TooLargeError(
-                f"The request is larger than {LARGEST >> 20} MB.", "Ask about a range instead."
-            )
+        if not length.isdecimal() or int(length) > takes.most:
+            return takes.too_large()
     return None
 
 
@@ -105,8 +133,8 @@ def _without_port(host: str) -> str:
     return (name if colon and port.isdecimal() else host).lower()
 
 
-async def _whole(receive: Receive) -> Receive:
-    """The whole body, up to `LARGEST` bytes whatever its headers said, then what comes after it."""
+async def _whole(receive: Receive, takes: Takes) -> Receive:
+    """The whole body, no more than is taken whatever its headers said, then what comes after it."""
     parts: list[bytes] = []
     total, more = 0, True
     while more:
@@ -116,10 +144,8 @@ async def _whole(receive: Receive) -> Receive:
         parts.append(message.get("body", b""))
         total += len(parts[-1])
         more = message.get("more_body", False)
-        if total > LARGEST:
-            raise _TooLargeError(
-                f"The request is larger than {LARGEST >> 20} MB.", "Ask about a range instead."
-            )
+        if total > takes.most:
+            raise takes.too_large()
     waiting: list[Message] = [{"type": "http.request", "body": b"".join(parts), "more_body": False}]
 
     async def replay() -> Message:
@@ -133,7 +159,7 @@ def refused(error: MaestroError) -> Response:
     failure = failure_of(error)
     status = 413 if isinstance(error, _TooLargeError) else failure.status
     body = {"errors": [{"message": error.message, "extensions": {"code": failure.code, "hint": error.hint}}]}
-    return Response(msgspec.json.encode(body), status, media_type="application/json")
+    return Response(msgspec.json.encode(body), status, media_type=JSON)
 
 
 async def beside(work: Callable[[], T], /) -> T:
@@ -141,24 +167,28 @@ async def beside(work: Callable[[], T], /) -> T:
     return await anyio.to_thread.run_sync(work, abandon_on_cancel=True)
 
 
-def create(settings: Settings, service: Service | None = None) -> ASGIApp:
-    """The application; it opens the service itself unless it is handed one."""
+def create(settings: Settings, service: Service | None = None, *, uploads: bool = False) -> ASGIApp:
+    """The application; it opens the service itself unless it is handed one.
+
+    `uploads`: take recordings that are sent, which change what is answered from then on.
+    """
 
     @asynccontextmanager
     async def lifespan(app: Starlette) -> AsyncIterator[None]:
         if service is not None:
-            app.router.routes[:] = routes(service)
+            app.router.routes[:] = routes(service, uploads)
             yield
             return
         async with Service.open(settings, offload=beside, stays=True) as opened:
-            app.router.routes[:] = routes(opened)
+            app.router.routes[:] = routes(opened, uploads)
             yield
 
     return Guard(Starlette(lifespan=lifespan))
 
 
-def routes(service: Service) -> list[Route]:
+def routes(service: Service, uploads: bool) -> list[Route]:
     """Where what is answered."""
+    turn = anyio.Lock()
 
     async def health(request: Request) -> Response:
         try:
@@ -168,7 +198,25 @@ def routes(service: Service) -> list[Route]:
         names = [each.name for each in status.repositories]
         return JSONResponse({"status": "well", "version": __version__, "repositories": names})
 
-    return [Route("/graphql", _Graph(service), methods=["POST"]), Route("/health", health, methods=["GET"])]
+    async def upload(request: Request) -> Response:
+        try:
+            if not uploads:
+                raise PolicyError(
+                    "This service takes no recordings.", "Start it with: maestro serve --uploads"
+                )
+            data = await request.body()
+            # One after another: shards of a run are sent at once, and a repository has one writer.
+            async with turn:
+                received = await selection.receive(service, request.path_params["repository"], data)
+        except Exception as error:
+            return refused(masked(error, service.settings))
+        return Response(documents.encode(received), media_type=JSON)
+
+    return [
+        Route("/graphql", _Graph(service), methods=["POST"]),
+        Route("/health", health, methods=["GET"]),
+        Route("/repositories/{repository}/recordings", upload, methods=["POST"]),
+    ]
 
 
 def listen(host: str, port: int) -> socket.socket:
@@ -200,11 +248,11 @@ def listen(host: str, port: int) -> socket.socket:
     return listening
 
 
-def run(settings: Settings, listening: socket.socket) -> None:
-    """Serve until ctrl-C or SIGTERM."""
+def run(settings: Settings, listening: socket.socket, *, uploads: bool = False) -> None:
+    """Serve until ctrl-C or SIGTERM; with `uploads`, recordings of tests are taken as well."""
     guard(failure_of(CorruptError("")).exit_code)
     config = uvicorn.Config(
-        create(settings),
+        create(settings, uploads=uploads),
         log_level="info" if settings.debug else "warning",
         access_log=settings.debug,
         server_header=False,

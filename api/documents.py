@@ -274,6 +274,16 @@ class Indexed(Document, frozen=True, kw_only=True):
     recordings: Annotated[TakenIn | None, Meta(description="Recordings that were taken in, if any.")] = None
 
 
+class Received(Document, frozen=True, kw_only=True):
+    """What a recording that was sent to a service came to (docs/tests.md)."""
+
+    SHAPE = "received"
+
+    repository: Annotated[str, Meta(description="Name of the repository.")]
+    commit: Annotated[str, Meta(description="Commit that is indexed.")]
+    recordings: Annotated[TakenIn, Meta(description="What taking it in came to.")]
+
+
 class JudgedRecording(Struct, frozen=True, kw_only=True):
     """A recorded state that a selection stands on."""
 

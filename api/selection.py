@@ -13,10 +13,9 @@ from typing import TYPE_CHECKING
 from api import documents
 from graph import recordings, runtime
 from graph.changes import Change
-from graph.errors import InputError, NotFoundError
+from graph.errors import InputError, NotFoundError, RecordingError
 from graph.facts import Scope
-from graph.indexing import IndexReport
-from graph.ingest.git import Mirror
+from graph.ingest.git import Commit, Mirror
 from graph.progress import Progress, silent
 from graph.queries import backtest as replaying
 from graph.queries import ordering, static_tests, tests
@@ -224,13 +223,48 @@ def read(
     return runtime.read_given(paths, mirror, mirror.head() if rev == "HEAD" else mirror.resolve(rev))
 
 
+async def receive(service: Service, repository: str, data: bytes) -> documents.Received:
+    """Take in a recording that was sent.
+
+    Raises
+    ------
+    NotFoundError, AmbiguousError
+        No repository is called so, or several could be meant.
+    RecordingError
+        It cannot be used, or belongs to another repository: nothing is taken then.
+    StoreBusyError
+        Another process is writing to the repository.
+    """
+    scope = await service.choose(repository)
+    head = (await service.arrays(scope)).commit
+
+    def check() -> tuple[Commit, runtime.Given]:
+        mirror = service.mirror(scope, refresh=True)
+        commit = mirror.commit(head)
+        given = runtime.accept(data, "that was sent", mirror, commit)
+        if given.note.format != recordings.RECORDING:
+            raise RecordingError(
+                f"A {given.note.format} report does not tell which commit it was made at.",
+                "Take it in where that is known: maestro index PATH --rev REV --recording FILE.",
+            )
+        return commit, given
+
+    commit, given = await service.offload(check)
+    taken = await take_in(service, scope, commit, [given])
+    return documents.Received(repository=scope.repository, commit=head, recordings=taken)
+
+
 async def take_in(
-    service: Service, report: IndexReport, given: Sequence[runtime.Given], progress: Progress = silent
+    service: Service,
+    scope: Scope,
+    commit: Commit,
+    given: Sequence[runtime.Given],
+    progress: Progress = silent,
 ) -> documents.TakenIn:
     """Take recordings in, and say what came of it."""
-    mirror = service.mirror(report.scope, refresh=False)
+    mirror = service.mirror(scope, refresh=False)
     taken = await runtime.take_in(
-        service.store, service.workspace, report.scope, mirror, report.commit, given, progress
+        service.store, service.workspace, scope, mirror, commit, given, progress, service.offload
     )
     return documents.TakenIn(
         recordings=tuple(

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import difflib
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager, nullcontext
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 from threading import Lock
-from typing import Protocol, TypeVar
 
 from api import documents, earlier, reviewing, selection, translation
 from api.clones import check_name, clone_of, remember_clone, repository_name, room
@@ -25,6 +24,7 @@ from graph.incidence import Incidence
 from graph.ingest.clone import locate
 from graph.ingest.git import Mirror
 from graph.mapping import intact
+from graph.offload import Offload, at_once
 from graph.progress import Progress, silent
 from graph.queries import edges, impact, nodes, paths, search
 from graph.queries.proofs import Proofs
@@ -33,21 +33,7 @@ from graph.schema import DEFAULT_TIER, Tier
 from graph.store import Standing, Store
 from graph.workspace import Workspace
 
-T = TypeVar("T")
-
 COLUMNS = ("file", "line", "on file", "on line", "tier")
-
-
-class Offload(Protocol):
-    """Runs a computation and hands back what it returns."""
-
-    def __call__(self, work: Callable[[], T], /) -> Awaitable[T]:
-        """Begin it."""
-
-
-async def at_once(work: Callable[[], T], /) -> T:
-    """Run it here and now: ctrl-C then stops it where it is."""
-    return work()
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,7 +100,9 @@ class Service:
             progress=progress,
         )
         remember_clone(self.workspace, scope, source)
-        taken = await selection.take_in(self, report, given, progress) if given else None
+        taken = None
+        if given:
+            taken = await selection.take_in(self, scope, report.commit, given, progress)
         return translation.indexed(report, taken)
 
     def _check_same_clone(self, scope: Scope, source: Path, named: bool) -> None:

@@ -24,6 +24,7 @@ from graph.ingest import recordings as reading
 from graph.ingest.coverage import facts, reports
 from graph.ingest.coverage.covered import Places, Report
 from graph.ingest.git import Commit, Mirror
+from graph.offload import Offload, at_once
 from graph.progress import Progress, silent
 from graph.readback import read_node
 from graph.recordings import Distance, Kept
@@ -85,7 +86,7 @@ def accept(data: bytes, name: str, mirror: Mirror, head: Commit) -> Given:
             bytes=len(data),
         )
         return Given(name, data, note, Distance(0, 0))
-    recording = recordings.parse(data, name)
+    recording = recordings.parse(data, f"The recording {name}")
     recordings.check_repository(recording, mirror, head, name)
     if not any(state.tests for state in recording.states()):
         raise RecordingError(f"The recording {name} tells of no test.", "Was it made by a run of tests?")
@@ -112,6 +113,7 @@ async def take_in(
     commit: Commit,
     given: Sequence[Given],
     progress: Progress = silent,
+    offload: Offload = at_once,
 ) -> Taken:
     """Keep recordings and bring the runtime facts to what all kept ones say together.
 
@@ -119,6 +121,8 @@ async def take_in(
     ----------
     commit : Commit
         Where the code stands; runtime facts carry the commits that they were seen at besides.
+    offload : Offload
+        How what takes long is computed.
     """
     with workspace.writing(scope):
         workspace.prepare(scope)
@@ -127,9 +131,10 @@ async def take_in(
             recordings.keep(workspace, scope, each.data, each.note)
         code = await current_arrays(store, workspace, scope)
         arrays = await current_arrays(store, workspace, scope, FAMILY)
-        said = _said(workspace, scope, mirror, code)
-        batch = _known(said.batch, code)
-        number, delta, edges = await _write(store, workspace, scope, commit, arrays, batch, progress)
+        said = await offload(lambda: _said(workspace, scope, mirror, code))
+        number, delta, edges = await _write(
+            store, workspace, scope, commit, arrays, said.batch, progress, offload
+        )
     return Taken(
         given=tuple((each.name, each.note, each.distance) for each in given),
         recordings=len(recordings.kept(workspace, scope)),
@@ -176,7 +181,7 @@ def _said(workspace: Workspace, scope: Scope, mirror: Mirror, code: Incidence | 
         if placed.unplaced:
             shown = ", ".join(placed.unplaced[:3]) + (" …" if len(placed.unplaced) > 3 else "")
             notes.append(f"The {note.format} report names {len(placed.unplaced)} things not found: {shown}.")
-    return _Said(batch, tests, tuple(notes))
+    return _Said(_known(batch, code), tests, tuple(notes))
 
 
 def _known_tests(code: Incidence | None) -> facts.Known:
@@ -213,23 +218,26 @@ async def _write(
     arrays: Incidence | None,
     batch: Batch,
     progress: Progress,
+    offload: Offload,
 ) -> tuple[int, Delta, int]:
     run_number = 0 if arrays is None else arrays.head
-    preview, _ = difference(arrays, batch, run_number + 1)
+    preview, _ = await offload(lambda: difference(arrays, batch, run_number + 1))
     if arrays is not None and not preview.created and not preview.retired:
         return arrays.head, preview, arrays.edge_count
     run = await store.begin(scope, commit=commit.id, tree=commit.tree, families=(FAMILY,))
-    delta, births = difference(arrays, batch, run.number)
+    delta, births = await offload(lambda: difference(arrays, batch, run.number))
     await write(store, run, delta, progress)
-    built = carried(
-        arrays,
-        batch,
-        delta,
-        births,
-        scope=scope,
-        head=run.number,
-        commit=commit.id,
-        tree=commit.tree,
+    built = await offload(
+        lambda: carried(
+            arrays,
+            batch,
+            delta,
+            births,
+            scope=scope,
+            head=run.number,
+            commit=commit.id,
+            tree=commit.tree,
+        )
     )
     await store.flip(run)
     built.save(workspace.arrays(scope, FAMILY))

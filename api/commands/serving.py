@@ -16,6 +16,12 @@ from graph.errors import PolicyError
 def serve(
     host: Annotated[str, typer.Option(help="Address to listen on; only this machine's own.")] = "127.0.0.1",
     port: Annotated[int, typer.Option(min=0, max=65535, help="Port; 0 takes a free one.")] = 7600,
+    uploads: Annotated[
+        bool,
+        typer.Option(
+            "--uploads", help="Take recordings of tests from any program on this machine (docs/tests.md)."
+        ),
+    ] = False,
 ) -> None:
     """Answer over GraphQL at /graphql, for programs on this machine.
 
@@ -33,7 +39,7 @@ def serve(
         listening = listen(host, port)
         address = f"http://{_shown(host)}:{listening.getsockname()[1]}/graphql"
         messages().print(Text(f"Maestro answers at {address} (ctrl-C stops it)"))
-        run(settings, listening)
+        run(settings, listening, uploads=uploads)
 
 
 def check_loopback(host: str) -> None:

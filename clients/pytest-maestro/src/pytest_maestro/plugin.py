@@ -27,7 +27,11 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         "--maestro", action="store_true", help="Run the tests that the changes since the recording can alter."
     )
     add("--maestro-plan", metavar="FILE", help="Write what is selected, and why, as JSON.")
-    add("--maestro-url", metavar="URL", help="Ask the Maestro service there, instead of a local recording.")
+    add(
+        "--maestro-url",
+        metavar="URL",
+        help="Ask the Maestro service there, instead of a local recording; send it what is recorded.",
+    )
     add("--maestro-repository", metavar="NAME", default="", help="The repository's name in the service.")
     add(
         "--maestro-timeout",

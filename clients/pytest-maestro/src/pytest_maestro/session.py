@@ -55,6 +55,17 @@ class Recorded(ABC):
                 f"{len(outside)} files of this repository ({outside[0]}) were run from an installed copy, so "
                 "a change of these will run all tests. Install the project in place (pip install -e)."
             )
+        self._send()
+
+    def _send(self) -> None:
+        """Send what was written to the service, where one is named."""
+        options = self.config.option
+        if options.maestro_url:
+            from pytest_maestro.remote import send
+
+            content = self.place.read_bytes()
+            repository, seconds = options.maestro_repository, options.maestro_timeout
+            self.say(send(options.maestro_url, repository, content, seconds))
 
     def finish(self, session: pytest.Session, exitstatus: int) -> None:
         """Write what was seen, or say why not."""
