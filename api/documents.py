@@ -465,7 +465,7 @@ class Failed(Document, frozen=True, kw_only=True):
 
 
 DOCUMENTS: tuple[type[Document], ...] = (
-    Impact, Paths, Found, Tests, Backtest, Export, Indexed, Status, Health, Pruned, Saved, Failed,
+    Impact, Paths, Found, Tests, Backtest, Export, Indexed, Received, Status, Health, Pruned, Saved, Failed,
 )  # fmt: skip
 
 
