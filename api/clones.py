@@ -10,6 +10,7 @@ from urllib.parse import unquote
 from graph.errors import InputError
 from graph.facts import Scope
 from graph.ingest.clone import locate
+from graph.ingest.notebook import replace_file
 from graph.workspace import Workspace
 
 NAME_LIMIT = 63
@@ -62,10 +63,7 @@ def clone_of(workspace: Workspace, scope: Scope) -> Path | None:
 
 def remember_clone(workspace: Workspace, scope: Scope, source: Path) -> None:
     """Note which clone a repository was indexed from."""
-    place = workspace.of(scope) / "clone"
-    fresh = place.with_suffix(".new")
-    fresh.write_bytes(os.fsencode(locate(source).root))
-    fresh.replace(place)
+    replace_file(workspace.of(scope) / "clone", os.fsencode(locate(source).root))
 
 
 def room(folder: Path) -> int:

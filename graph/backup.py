@@ -24,8 +24,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from graph import migrations, packing
+from graph import drafts, migrations, packing
 from graph.cypher import EDGE_VALUES, Filling
+from graph.drafts import DraftFolder
 from graph.errors import InputError, StoreBusyError
 from graph.facts import Scope
 from graph.lease import disk_error
@@ -42,6 +43,7 @@ KEPT = ("clone", "recordings", "mirror.git")
 """What is taken of a repository's folder."""
 
 _TRIES = 3
+_STEM = "backup"
 _BLOCK = 1 << 20
 
 
@@ -66,7 +68,7 @@ async def save(store: Store, workspace: Workspace, folder: Path, progress: Progr
     DiskError
         Nothing can be written there, or the disk is full; what was written is removed again.
     """
-    made = _claim(workspace, folder)
+    made, mark = _claim(workspace, folder)
     try:
         return await _saved(store, workspace, folder, progress)
     except BaseException as failure:
@@ -77,10 +79,15 @@ async def save(store: Store, workspace: Workspace, folder: Path, progress: Progr
         if isinstance(failure, OSError):
             raise disk_error(folder, failure) from failure
         raise
+    finally:
+        mark.close()
 
 
-def _claim(workspace: Workspace, folder: Path) -> bool:
-    """Make the folder, for this user only; whether it is new."""
+def _claim(workspace: Workspace, folder: Path) -> tuple[bool, DraftFolder]:
+    """Make the folder, for this user only: whether it is new, and what marks it as being written.
+
+    A backup that broke off still bears its mark, which nobody holds: what there is of it goes.
+    """
     if folder.resolve().is_relative_to(workspace.root.resolve()):
         raise InputError(
             f"{folder} is inside of the data directory {workspace.root}.", "Keep backups somewhere else."
@@ -88,13 +95,17 @@ def _claim(workspace: Workspace, folder: Path) -> bool:
     try:
         new = not folder.exists()
         folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        if not (folder / MANIFEST).exists() and drafts.sweep(folder, _STEM):
+            drafts.sweep(folder)
+            for name in ("facts", "files"):
+                shutil.rmtree(folder / name, ignore_errors=True)
         if any(folder.iterdir()):
             raise InputError(f"{folder} is not empty.", "Name a new folder, or an empty one.")
+        return new, DraftFolder(folder, _STEM)
     except (FileExistsError, NotADirectoryError) as error:
         raise InputError(f"{folder} is not a folder.", "Name a new folder, or an empty one.") from error
     except OSError as error:
         raise disk_error(folder, error) from error
-    return new
 
 
 async def _saved(store: Store, workspace: Workspace, folder: Path, progress: Progress) -> Saved:
@@ -198,7 +209,7 @@ def _copy_tree(source: Path, target: Path, later: tuple[str, ...]) -> None:
         return [
             name
             for name in names
-            if name.endswith(".lock") or name.startswith("tmp_") or (top and name in later)
+            if name.endswith((".lock", drafts.SUFFIX)) or name.startswith("tmp_") or (top and name in later)
         ]
 
     try:
@@ -231,11 +242,8 @@ def _write_last(folder: Path, text: str) -> None:
         if path.is_file() and not path.is_symlink():
             with _opened(path) as handle:
                 os.fsync(handle)
-    draft = folder / f".{MANIFEST}"
-    draft.write_text(text, "utf-8")
-    with _opened(draft) as handle:
-        os.fsync(handle)
-    draft.replace(folder / MANIFEST)
+    with drafts.draft(folder / MANIFEST, durable=True) as out:
+        out.write(text.encode())
 
 
 @contextmanager

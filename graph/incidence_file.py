@@ -13,7 +13,6 @@ import mmap
 import os
 import struct
 import sys
-import tempfile
 from dataclasses import fields
 from hashlib import blake2b
 from pathlib import Path
@@ -23,7 +22,7 @@ from zlib import crc32
 import numpy as np
 from numpy.typing import NDArray
 
-from graph import soundness
+from graph import drafts, soundness
 from graph.adjacency import RULES, Adjacency, Direction
 from graph.assembly import ROLES
 from graph.errors import CorruptError, DiskError, NotFoundError
@@ -61,21 +60,12 @@ def write(incidence: Incidence, path: Path) -> None:
     start = _start(len(header))
     try:
         path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-        handle, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
-        try:
-            with os.fdopen(handle, "wb") as out:
-                out.write(_PREFIX.pack(MAGIC, VERSION, len(header), crc32(header)))
-                out.write(header.ljust(start - _PREFIX.size, b"\0"))
-                for key, place in table.items():
-                    out.write(b"\0" * place["gap"])
-                    out.write(_bytes(arrays[key]))
-                out.flush()
-                os.fsync(out.fileno())
-            os.replace(name, path)
-        except BaseException:
-            Path(name).unlink(missing_ok=True)
-            raise
-        _settle(path.parent)
+        with drafts.draft(path, durable=True) as out:
+            out.write(_PREFIX.pack(MAGIC, VERSION, len(header), crc32(header)))
+            out.write(header.ljust(start - _PREFIX.size, b"\0"))
+            for key, place in table.items():
+                out.write(b"\0" * place["gap"])
+                out.write(_bytes(arrays[key]))
     except OSError as error:
         full = error.errno in (errno.ENOSPC, errno.EDQUOT)
         raise DiskError(
@@ -211,14 +201,3 @@ def _incidence(header: dict[str, Any], mapped: mmap.mmap, start: int) -> Inciden
         _adjacency=(up, down),
         **columns,
     )
-
-
-def _settle(folder: Path) -> None:
-    """Make a rename durable, where the system lets a folder be synced."""
-    if os.name == "nt":
-        return
-    handle = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)

@@ -9,14 +9,13 @@ from __future__ import annotations
 import errno
 import json
 import os
-import secrets
-from contextlib import suppress
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 import psutil
 from filelock import FileLock, Timeout
 
+from graph import drafts
 from graph.errors import DiskError, StoreBusyError
 
 VERSION = 1
@@ -88,9 +87,12 @@ def directory(path: Path) -> Path:
     """Make the data directory, for its owner only; DiskError where that cannot be."""
     try:
         path.mkdir(mode=0o700, parents=True, exist_ok=True)
-        probe = path / f".probe.{os.getpid()}.{secrets.token_hex(4)}"
-        probe.write_bytes(b"maestro")
-        probe.unlink()
+        drafts.sweep(path)
+        probe = drafts.DraftFolder(path, "probe")
+        try:
+            (probe.path / "probe").write_bytes(b"maestro")
+        finally:
+            probe.close()
     except OSError as error:
         raise disk_error(path, error) from error
     return path
@@ -138,16 +140,10 @@ def load(path: Path) -> Lease | None:
 def save(path: Path, lease: Lease) -> None:
     """Write the lease, readable by its owner alone, atomically."""
     text = json.dumps({"version": VERSION, **asdict(lease)})
-    target = path / "lease.json"
-    draft = path / f".lease.{os.getpid()}.{secrets.token_hex(4)}"
     try:
-        descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-        with os.fdopen(descriptor, "w", encoding="utf-8") as file:
-            file.write(text)
-        draft.replace(target)
+        with drafts.draft(path / "lease.json") as out:
+            out.write(text.encode())
     except OSError as error:
-        with suppress(OSError):
-            draft.unlink()
         raise disk_error(path, error) from error
 
 

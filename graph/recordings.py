@@ -151,8 +151,8 @@ def keep(workspace: Workspace, scope: Scope, data: bytes, note: Kept) -> None:
     """Keep the bytes of a recording or report, in one step; what is kept already stays as it is."""
     folder = workspace.recordings(scope)
     if not (folder / f"{note.digest}.json").exists():
-        replace_file(folder / f"{note.digest}{_SUFFIX}", data)
-        replace_file(folder / f"{note.digest}.json", msgspec.json.encode(note))
+        replace_file(folder / f"{note.digest}{_SUFFIX}", data, durable=True)
+        replace_file(folder / f"{note.digest}.json", msgspec.json.encode(note), durable=True)
 
 
 def kept(workspace: Workspace, scope: Scope) -> list[Kept]:

@@ -8,6 +8,7 @@ from urllib.parse import quote
 
 from filelock import FileLock, Timeout
 
+from graph import drafts
 from graph.errors import DiskError, StoreBusyError
 from graph.facts import Scope
 
@@ -47,11 +48,23 @@ class Workspace:
         try:
             for folder in (self.of(scope), self.sides(scope), self.cache(scope), self.recordings(scope)):
                 folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+            self.sweep(scope)
         except OSError as error:
             raise DiskError(
                 f"The data directory {self.root} cannot be written: {error.strerror}.",
                 "Point MAESTRO_DATA at a folder that you can write to, with room on its disk.",
             ) from error
+
+    def sweep(self, scope: Scope) -> int:
+        """Remove what writers that were killed left half-written in a repository's folders; how much."""
+        folders = (
+            self.of(scope),
+            self.sides(scope),
+            self.cache(scope),
+            self.recordings(scope),
+            self.mirror(scope),
+        )
+        return sum(map(drafts.sweep, folders))
 
     def writing(self, scope: Scope, seconds: float = 0.0) -> _Writing:
         """Hold the writer's place of a repository on this machine; StoreBusyError where it is taken."""

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import os
 import sys
-import tempfile
 from enum import StrEnum, unique
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -18,6 +16,7 @@ from api.commands.reviewing import Absences, Author
 from api.commands.running import Diff, Json, Range, Repo, Rev, answer, failing
 from api.console import Meter, answers
 from api.rendering import plural, printable
+from graph import drafts
 from graph.errors import DiskError, InputError
 
 if TYPE_CHECKING:
@@ -124,12 +123,9 @@ def _save(folder: Path, form: Format, text: str) -> Written:
 
     place, data = folder / f"report{ENDINGS[form]}", text.encode("utf-8")
     try:
-        handle, name = tempfile.mkstemp(dir=folder, prefix=".report-")
-        with os.fdopen(handle, "wb") as file:
-            file.write(data)
-        # Like any file that a person writes, and not for its owner alone as temporary ones are.
-        Path(name).chmod(0o644)
-        os.replace(name, place)
+        # Like any file that a person writes, and not for its owner alone as those of ours are.
+        with drafts.draft(place, mode=0o644) as out:
+            out.write(data)
     except OSError as error:
         raise DiskError(
             f"{place} cannot be written: {error.strerror}.", "Make room, or give --out."

@@ -1,16 +1,20 @@
-"""Small files that a reader keeps beside a mirror, replaced in one step."""
+"""Small files that are kept beside a mirror or arrays, replaced in one step."""
 
 from __future__ import annotations
 
-import os
-import tempfile
 from pathlib import Path
 
+from graph import drafts
 from graph.errors import DiskError
 
 
-def replace_file(place: Path, data: bytes) -> None:
+def replace_file(place: Path, data: bytes, *, durable: bool = False) -> None:
     """Write a file anew: a reader sees the old one or the new one.
+
+    Parameters
+    ----------
+    durable : bool
+        See `drafts.draft`.
 
     Raises
     ------
@@ -18,10 +22,8 @@ def replace_file(place: Path, data: bytes) -> None:
         It cannot be written.
     """
     try:
-        handle, name = tempfile.mkstemp(dir=place.parent, prefix=".new-")
-        with os.fdopen(handle, "wb") as file:
-            file.write(data)
-        os.replace(name, place)
+        with drafts.draft(place, durable=durable) as out:
+            out.write(data)
     except OSError as error:
         raise DiskError(
             f"Cannot write {place}: {error.strerror}.", "Make room or check the rights."

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import os
 import re
-import tempfile
 from hashlib import blake2b
 from pathlib import Path
 
@@ -12,6 +10,7 @@ import msgspec
 import pygit2
 from filelock import FileLock
 
+from graph import drafts
 from graph.errors import DiskError
 from graph.ingest.clone import Clone, Refs, locate, read_refs
 from graph.ingest.objects import import_objects
@@ -115,11 +114,5 @@ def _format_head(refs: Refs) -> str:
 
 def _replace(path: Path, text: str) -> None:
     """Write a small file whole or not at all."""
-    handle, name = tempfile.mkstemp(dir=path.parent, prefix=".new-")
-    try:
-        with os.fdopen(handle, "w", encoding="utf-8", errors="surrogateescape") as file:
-            file.write(text)
-        os.replace(name, path)
-    except BaseException:
-        os.unlink(name)
-        raise
+    with drafts.draft(path) as out:
+        out.write(text.encode("utf-8", "surrogateescape"))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import gzip
 import json
 import os
@@ -16,6 +17,7 @@ import pytest
 from example_facts import contains, retired, step, symbols
 
 from graph import backup, past, restoration
+from graph.drafts import DraftFolder
 from graph.errors import CorruptError, DiskError, InputError, NotFoundError, SchemaError
 from graph.facts import Hyperedge, Scope
 from graph.store import Store
@@ -276,3 +278,33 @@ try:
 except MaestroError as error:
     print(type(error).__name__, error)
 """
+
+
+async def test_a_backup_that_was_killed_is_begun_again(store, workspace, scope, tmp_path) -> None:
+    folder = tmp_path / "backup"
+    (folder / "facts").mkdir(parents=True)
+    (folder / "facts" / "0001.gz").write_bytes(b"half")
+    with DraftFolder(folder, "backup"), pytest.raises(InputError, match="not empty"):  # its writer lives
+        await backup.save(store, workspace, folder)
+    assert (folder / "facts" / "0001.gz").read_bytes() == b"half"
+    (folder / ".backup.x.draft").mkdir()  # as a process leaves it that was killed
+    (folder / ".manifest.json.x.draft").write_bytes(b"half")
+    await backup.save(store, workspace, folder)
+    assert restoration.Backup.open(folder).entries
+    assert sorted(each.name for each in folder.iterdir()) == ["facts", "files", "manifest.json"]
+    (folder / ".backup.x.draft").mkdir()  # killed when all was there: it is whole, and stays
+    with pytest.raises(InputError, match="not empty"):
+        await backup.save(store, workspace, folder)
+    assert restoration.Backup.open(folder).entries
+
+
+async def test_a_disk_that_is_full_when_a_backup_is_named(
+    store, workspace, scope, tmp_path, monkeypatch
+) -> None:
+    def refused(self: Path, target: Path) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(target))
+
+    monkeypatch.setattr(Path, "replace", refused)
+    with pytest.raises(DiskError, match="full"):
+        await backup.save(store, workspace, tmp_path / "backup")
+    assert not (tmp_path / "backup").exists()

@@ -9,10 +9,8 @@ was seen.
 from __future__ import annotations
 
 import os
-import shutil
 import subprocess
 import sys
-import tempfile
 import time
 from collections.abc import Sequence
 from pathlib import Path
@@ -28,7 +26,7 @@ from graph.ingest.python.engine import (
     arguments,
     configuration,
     environment,
-    roomy,
+    report_folder,
 )
 from graph.ingest.python.report import PROJECT, Comments, Report
 
@@ -88,7 +86,8 @@ class Attendant:
         self._turn = 0
         self._mark = support / f"{TURN}.py"
         self._seconds = BASE_SECONDS + SECONDS_A_FILE * len(files)
-        self._folder = Path(tempfile.mkdtemp(prefix="engine-", dir=roomy(root.parent)))
+        self._draft = report_folder(root.parent)
+        self._folder = self._draft.path
         self._process: subprocess.Popen[bytes] | None = None
         try:
             self._write_mark()
@@ -142,7 +141,7 @@ class Attendant:
             if process.stdin is not None:
                 process.stdin.close()
             process.wait()
-        shutil.rmtree(self._folder, ignore_errors=True)
+        self._draft.close()
 
     def _write_mark(self) -> None:
         self._mark.parent.mkdir(parents=True, exist_ok=True)

@@ -8,13 +8,14 @@ import shutil
 import signal
 import subprocess
 import sys
-import tempfile
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, distribution
 from pathlib import Path
 
+from graph import drafts
+from graph.drafts import DraftFolder
 from graph.errors import EngineError
 from graph.ingest.python.report import Comments, Report
 
@@ -25,6 +26,7 @@ SECONDS_A_FILE = 0.5
 """How long the engine may take: ten times what large repositories were measured to need."""
 
 
+_STEM = "maestro-engine"
 ROOM = 2 << 30
 """Bytes that must be free in memory for a report to be written there (a large one was .5 GB)."""
 
@@ -94,14 +96,13 @@ class Engine:
             When it fails, is killed, takes too long, or its report is not understood.
         """
         limit = seconds if seconds is not None else BASE_SECONDS + SECONDS_A_FILE * len(files)
-        with tempfile.TemporaryDirectory(prefix="engine-", dir=roomy(root.parent)) as folder:
-            config = Path(folder) / "engine.toml"
+        with report_folder(root.parent) as folder:
+            config, found = folder / "engine.toml", folder / "report"
             try:
                 config.write_text(configuration(root, files, search), "utf-8")
-                self._run(config, Path(folder) / "report", limit)
+                self._run(config, found, limit)
             except OSError as error:
                 raise EngineError(f"The type engine could not be run: {error}.", ALONE) from error
-            found = Path(folder) / "report"
             yield Report(found, root) if comments is None else Report(found, root, comments)
 
     def _run(self, config: Path, report: Path, seconds: float) -> None:
@@ -148,6 +149,22 @@ def arguments(engine: Engine, config: Path, report: Path) -> list[str]:
 def environment(home: Path) -> dict[str, str]:
     """What the engine gets to see of ours: nothing that could change its answers."""
     return {"PATH": os.defpath, "HOME": str(home), "LC_ALL": "C.UTF-8"}
+
+
+def report_folder(beside: Path) -> DraftFolder:
+    """A folder for a report; those of Maestros that were killed are removed first.
+
+    Raises
+    ------
+    EngineError
+        It cannot be made.
+    """
+    place = roomy(beside)
+    drafts.sweep(place, _STEM)
+    try:
+        return DraftFolder(place, _STEM)
+    except OSError as error:
+        raise EngineError(f"The type engine could not be run: {error}.", ALONE) from error
 
 
 def roomy(folder: Path) -> Path:
