@@ -119,8 +119,12 @@ def tour(place: Place = Path()) -> None:
     from api.clones import repository_name
 
     repo = "" if repository_name(place) == repository_name(Path()) else f" --repo {found.repository}"
-    for command, why in _next(found, repo):
-        console.print(Text.assemble("  ", (f"{command:<58}", "command"), (why, "quiet")), soft_wrap=True)
+    commands = _next(found, repo)
+    width = max(len(command) for command, _ in commands)
+    for command, why in commands:
+        console.print(
+            Text.assemble("  ", (command.ljust(width), "command"), "  ", (why, "quiet")), soft_wrap=True
+        )
 
 
 def _next(found: documents.Impact, repo: str) -> list[tuple[str, str]]:
