@@ -27,7 +27,7 @@ from graph.assembly import EDGE_CODE, NODE_CODE, ROLE_CODE
 from graph.incidence import Incidence
 from graph.packing import key_prefix
 from graph.schema import EDGES, EdgeKind, NodeKind
-from graph.strings import Strings
+from graph.strings import Keys, Strings
 
 CROSS = 0.05
 """Share of the hyperedges that cross from one copy to another."""
@@ -143,7 +143,7 @@ def _placed(column: Ints, layout: Layout, ids: Places) -> Ints:
     return np.concatenate(parts).astype(np.int32)
 
 
-def _keys(base: Incidence, layout: Layout) -> Strings:
+def _keys(base: Incidence, layout: Layout) -> Keys:
     """Keys with a copy's folder after `tenant/name:`, where they begin so."""
     prefix = base.scope.file("").encode()
     raws = base.keys.raws()
@@ -155,7 +155,7 @@ def _keys(base: Incidence, layout: Layout) -> Strings:
             prefix + folder + raw[len(prefix) :] if raw.startswith(prefix) else raw + b"." + folder[:-1]
             for raw in own
         ]
-    return Strings.of_bytes(found)
+    return Keys.of_bytes(found)
 
 
 def _edge_columns(

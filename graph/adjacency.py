@@ -11,7 +11,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from enum import StrEnum, unique
 from heapq import heappop, heappush
-from typing import Any, Protocol
+from typing import Any, Protocol, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -120,6 +120,46 @@ def spread(starts: NDArray[np.integer[Any]], counts: NDArray[np.integer[Any]]) -
     total = int(ends[-1]) if len(ends) else 0
     before: Places = starts + (counts - ends)
     return np.repeat(before, counts) + np.arange(total, dtype=np.int64)
+
+
+@dataclass(slots=True, eq=False)
+class Part:
+    """Some hyperedges of the arrays, ascending, as `Members`: nodes keep their ids, hyperedges do not."""
+
+    node_count: int
+    edges: Places
+    file: Ints
+    edge_kind: NDArray[np.uint8]
+    tier: NDArray[np.uint8]
+    form: NDArray[np.uint8]
+    virtual: NDArray[np.bool_]
+    member_ptr: Places
+    member_node: Ints
+    member_role: NDArray[np.uint8]
+
+    @classmethod
+    def of(cls, members: Members, edges: Places) -> Self:
+        """The hyperedges of these ids, which ascend."""
+        starts = members.member_ptr[edges]
+        counts = members.member_ptr[edges + 1] - starts
+        places = spread(starts, counts)
+        return cls(
+            members.node_count,
+            edges,
+            members.file,
+            members.edge_kind[edges],
+            members.tier[edges],
+            members.form[edges],
+            members.virtual[edges],
+            np.concatenate(([0], np.cumsum(counts))),
+            members.member_node[places],
+            members.member_role[places],
+        )
+
+    @property
+    def owner(self) -> Places:
+        """For each member the place of its hyperedge in this part."""
+        return np.repeat(np.arange(len(self.edges)), np.diff(self.member_ptr))
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -299,10 +339,12 @@ class Overriding:
 
 def overriding(members: Members) -> Overriding:
     """The Overrides of the arrays, sorted by method, then base."""
-    table = _Table(members)
-    method, base, edge = table.pairs(EdgeKind.OVERRIDES, "override", "base")
+    own = np.flatnonzero(members.edge_kind == EDGE_CODE[EdgeKind.OVERRIDES])
+    table = _Table(Part.of(members, own))
+    method, base, at = table.pairs(EdgeKind.OVERRIDES, "override", "base")
+    edge = own[at].astype(np.int32)
     order = np.lexsort((edge, base, method))
-    return Overriding(method[order], base[order], edge[order], table.ranks[edge[order]])
+    return Overriding(method[order], base[order], edge[order], table.ranks[at[order]])
 
 
 def adjacencies(members: Members) -> tuple[Adjacency, Adjacency]:

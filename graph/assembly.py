@@ -22,7 +22,7 @@ from graph.errors import InputError
 from graph.facts import Hyperedge, Member, Node, Scope, Value
 from graph.memory import uncollected
 from graph.schema import EDGES, EdgeKind, Form, NodeKind, Resolver, Sort, Tier
-from graph.strings import Strings
+from graph.strings import Keys, Strings
 
 ROLES: tuple[str, ...] = tuple(dict.fromkeys(role.name for kind in EdgeKind for role in EDGES[kind].roles))
 """Every role of the schema; a role's place here is its code in `member_role`."""
@@ -51,7 +51,7 @@ def assemble(
     scope: Scope,
     births: Sequence[int] | None,
     head: int,
-    previous: tuple[Sequence[int], Strings] | None,
+    previous: tuple[Sequence[int], Keys] | None,
 ) -> Columns:
     """The columns of an Incidence; see there for their shapes.
 
@@ -73,7 +73,7 @@ def _assembled(
     scope: Scope,
     births: Sequence[int] | None,
     head: int,
-    previous: tuple[Sequence[int], Strings] | None,
+    previous: tuple[Sequence[int], Keys] | None,
 ) -> Columns:
     nodes, edges, runs = _sorted_facts(facts, births, head)
     edges, runs, digests = _distinct(edges, runs)
@@ -131,7 +131,7 @@ def _distinct(
 class _Ids:
     """Dense ids by kind and key. Keys of an earlier Incidence keep theirs, dead or alive."""
 
-    def __init__(self, previous: tuple[Sequence[int], Strings] | None) -> None:
+    def __init__(self, previous: tuple[Sequence[int], Keys] | None) -> None:
         self.of: list[dict[str, int]] = [{} for _ in NODE_CODE]
         self.keys: list[str] = []
         self.kinds: list[int] = []
@@ -368,7 +368,7 @@ def _key_columns(ids: _Ids) -> Columns:
     hashes = np.fromiter(map(crc32, raws, ids.kinds), np.uint32, size)
     order = np.argsort(hashes, kind="stable").astype(np.int32)
     return {
-        "keys": Strings.of_bytes(raws),
+        "keys": Keys.of_bytes(raws),
         "node_kind": np.array(ids.kinds, np.uint8).reshape(size),
         "alive": np.frombuffer(bytes(ids.alive), np.bool_),
         "hash_value": hashes[order],

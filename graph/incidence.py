@@ -18,7 +18,7 @@ from graph.adjacency import Adjacency, Direction, Overriding, adjacencies, overr
 from graph.assembly import NODE_CODE, ROLE_CODE, ROLES, assemble
 from graph.facts import Fact, Hyperedge, Scope
 from graph.schema import EDGES, TIERS, EdgeKind, NodeKind, Sort, Tier
-from graph.strings import Strings
+from graph.strings import Keys, Strings
 
 Bytes = NDArray[np.uint8]
 Bools = NDArray[np.bool_]
@@ -45,7 +45,8 @@ class Incidence:
     node_kind, sort : uint8[n]
     alive : bool[n]
         Whether a fact mentions the node; if not, only its key is kept, with its id.
-    keys, node_rest : Strings of n
+    keys : Keys of n
+    node_rest : Strings of n
     names, paths : Strings
         Distinct names and paths; `name_id` and `path_id` (int32[n], -1 none) point into them.
     file, line, mark, end : int32[n]
@@ -76,7 +77,7 @@ class Incidence:
     commit: str
     tree: str
     resolver: str = ""
-    keys: Strings
+    keys: Keys
     node_kind: Bytes
     sort: Bytes
     alive: Bools
@@ -306,13 +307,16 @@ class Incidence:
         return self._adjacency[0 if direction is Direction.UP else 1]
 
     def overriding(self) -> Overriding:
-        """Which method stands in for which, by Overrides; derived once."""
+        """Which method stands in for which, by Overrides; derived once, or mapped with the file."""
         if self._overriding is None:
             self._overriding = overriding(self)
         return self._overriding
 
     def unresolved(self) -> Ints:
-        """References that could not be followed, counted by the symbol that makes them: int32[n]."""
+        """References that could not be followed, counted by the symbol that makes them: int[n].
+
+        Derived once, or mapped with the file, where it is as narrow as the counts allow.
+        """
         if self._unresolved is None:
             edges = self.edges_of(EdgeKind.UNRESOLVED)
             symbols = self.member_node[self.member_ptr[edges]]

@@ -126,9 +126,9 @@ def _node_columns(base: Incidence, head: Incidence, ids: Ints, news: NDArray[np.
         columns[name] = np.concatenate((getattr(head, name), column[news]))
         columns[name][ids[gone]] = column[gone]
     for name in ("names", "paths"):
-        columns[name] = _joined(getattr(head, name), getattr(base, name))
-    columns["keys"] = _joined(head.keys, _chosen(base.keys, news))
-    columns["node_rest"] = _joined(head.node_rest, _chosen(base.node_rest, news))
+        columns[name] = getattr(head, name).joined(getattr(base, name))
+    columns["keys"] = head.keys.appended([base.keys.raw(at) for at in news.tolist()])
+    columns["node_rest"] = head.node_rest.joined(_chosen(base.node_rest, news))
     told = gone[np.diff(base.node_rest.offsets)[gone] > 0]
     if len(told):
         rests = columns["node_rest"].raws()
@@ -152,11 +152,6 @@ def _shifted(column: Ints, by: int) -> Ints:
 def _followed(column: Ints, ids: Ints) -> Ints:
     """Node ids of the base as ids of the union; -1 stays."""
     return np.where(column < 0, column, ids[column]) if len(ids) else column
-
-
-def _joined(first: Strings, second: Strings) -> Strings:
-    ends = np.concatenate((first.offsets, second.offsets[1:] + first.offsets[-1]))
-    return Strings(np.concatenate((first.blob, second.blob)), ends)
 
 
 def _chosen(texts: Strings, places: NDArray[np.int64]) -> Strings:
@@ -242,7 +237,7 @@ def _edge_columns(base: Incidence, head: Incidence, ids: Ints, kept: NDArray[np.
     for name in ("edge_kind", "tier", "form", "edge_resolver", "digests", "edge_from", "virtual", "count"):
         columns[name] = np.concatenate((getattr(head, name), getattr(base, name)[kept]))
     columns["source"] = np.concatenate((head.source, _followed(base.source[kept], ids)))
-    columns["edge_rest"] = _joined(head.edge_rest, _chosen(base.edge_rest, kept))
+    columns["edge_rest"] = head.edge_rest.joined(_chosen(base.edge_rest, kept))
     for ptr, names in (
         ("member_ptr", ("member_node", "member_role", "member_line")),
         ("line_ptr", ("lines",)),

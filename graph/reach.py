@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 from graph.adjacency import WIDTH, Adjacency, Direction, Ints, Overriding, Places, spread
 from graph.errors import DeadlineError, InputError
 from graph.schema import DEFAULT_TIER, TIERS, Tier
-from graph.strings import Strings
+from graph.strings import Keys
 
 Distances = NDArray[np.uint8]
 
@@ -35,7 +35,7 @@ DEPTH = 10
 class Graph(Protocol):
     """What a cone needs of an Incidence or an overlay."""
 
-    keys: Strings
+    keys: Keys
 
     @property
     def node_count(self) -> int:

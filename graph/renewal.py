@@ -34,6 +34,7 @@ Longs = NDArray[np.int64]
 SHARE = 4
 """Where more than one in so many hyperedges moved, arrays are built anew: that costs no more."""
 
+_UNRESOLVED = EDGE_CODE[EdgeKind.UNRESOLVED]
 _CONTAINS, _SYMBOL = EDGE_CODE[EdgeKind.CONTAINS], ROLE_CODE["symbol"]
 _PLACED = {"file": -1, "line": -1, "mark": -1, "end": -1, "digest": 0}
 _SAID = {"sort": NONE, "name_id": -1, "path_id": -1}
@@ -101,6 +102,8 @@ def renew(
     new = Incidence(scope=old.scope, **marks, **step.columns())
     if old._adjacency is not None:
         new._adjacency = rewire(old, new, old._adjacency, step.retired, step.kept)
+    if old._unresolved is not None:
+        new._unresolved = step.unresolved(old._unresolved)
     return new
 
 
@@ -296,6 +299,17 @@ class _Step:
         found = self._node_columns() | self._edge_columns()
         return found | self._key_columns()
 
+    def unresolved(self, before: Ints) -> Ints:
+        """What `Incidence.unresolved` counts, from what it counted before."""
+        old, mini = self.old, self.mini
+        ended = self.retired[old.edge_kind[self.retired] == _UNRESOLVED]
+        begun = np.flatnonzero(mini["edge_kind"] == _UNRESOLVED)
+        found = np.zeros(self.size, np.int32)
+        found[: old.node_count] = before
+        np.subtract.at(found, old.member_node[old.member_ptr[ended]], old.count[ended])
+        np.add.at(found, self.ids[mini["member_node"][mini["member_ptr"][begun]]], mini["count"][begun])
+        return found
+
     def _node_columns(self) -> Columns:
         old, mini = self.old, self.mini
         found: Columns = {}
@@ -363,7 +377,7 @@ class _Step:
         values, nodes = mini["hash_value"][chosen], self.ids[mini["hash_node"][chosen]].astype(np.int32)
         at = np.searchsorted(old.hash_value, values, "right")
         return {
-            "keys": appended(old.keys, raws),
+            "keys": old.keys.appended(raws),
             "node_kind": np.concatenate((old.node_kind, mini["node_kind"][self.appended])),
             "hash_value": np.insert(old.hash_value, at, values),
             "hash_node": np.insert(old.hash_node, at, nodes),

@@ -20,6 +20,7 @@ from graph.adjacency import (
     Dependencies,
     Members,
     Overriding,
+    Part,
     dispatched,
     distinct,
     followed,
@@ -53,44 +54,10 @@ def _leaving() -> Bools:
 _LEAVING = _leaving()
 
 
-@dataclass(slots=True)
-class _Part:
-    """Some hyperedges of the arrays, as `graph.adjacency` takes them: nodes keep their ids."""
+class _Part(Part):
+    """Some hyperedges of the arrays, and the nodes that impact leaves from by them."""
 
-    node_count: int
-    edges: Longs
-    file: Ints
-    edge_kind: NDArray[np.uint8]
-    tier: NDArray[np.uint8]
-    form: NDArray[np.uint8]
-    virtual: Bools
-    member_ptr: Longs
-    member_node: Ints
-    member_role: NDArray[np.uint8]
-
-    @classmethod
-    def of(cls, members: Members, edges: Longs) -> _Part:
-        """The hyperedges of these ids, which ascend."""
-        starts = members.member_ptr[edges]
-        counts = members.member_ptr[edges + 1] - starts
-        places = spread(starts, counts)
-        return cls(
-            members.node_count,
-            edges,
-            members.file,
-            members.edge_kind[edges],
-            members.tier[edges],
-            members.form[edges],
-            members.virtual[edges],
-            np.concatenate(([0], np.cumsum(counts))),
-            members.member_node[places],
-            members.member_role[places],
-        )
-
-    @property
-    def owner(self) -> Longs:
-        """For each member the place of its hyperedge in this part."""
-        return np.repeat(np.arange(len(self.edges)), np.diff(self.member_ptr))
+    __slots__ = ()
 
     def leaves(self) -> Ints:
         """The nodes that impact leaves from."""
@@ -181,7 +148,7 @@ class _Moved:
 
     def _follow_overrides(self, up: Adjacency, count: int, gone: _Part, come: _Part) -> None:
         """What stands below an override that moved, or below a method whose dispatch did; then all above."""
-        over = overriding(_Part.of(self.new, np.flatnonzero(self.new.edge_kind == _OVERRIDES)))
+        over = overriding(self.new)
         lower = np.zeros_like(self.dirty)
         for part in (gone, come):
             inside = (part.edge_kind == _OVERRIDES)[part.owner]

@@ -22,9 +22,7 @@ def appended(old: Strings, added: Sequence[bytes]) -> Strings:
     """With more strings behind them."""
     if not added:
         return old
-    tail = Strings.of_bytes(added)
-    offsets = np.concatenate((old.offsets, tail.offsets[1:] + old.offsets[-1]))
-    return Strings(np.concatenate((old.blob, tail.blob)), offsets)
+    return old.joined(Strings.of_bytes(added))
 
 
 def dropped(old: Strings, places: Longs) -> Strings:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import pairwise
-from typing import overload
+from typing import Any, overload
 
 import numpy as np
 from numpy.typing import NDArray
@@ -69,6 +69,11 @@ class Strings(Sequence[str]):
         blob, ends = self.blob.tobytes(), self.offsets.tolist()
         return [blob[a:b] for a, b in pairwise(ends)]
 
+    def joined(self, other: Strings) -> Strings:
+        """With all strings of another list behind them."""
+        ends = np.concatenate((self.offsets, other.offsets[1:] + self.offsets[-1]))
+        return Strings(np.concatenate((self.blob, other.blob)), ends)
+
     def __iter__(self) -> Iterator[str]:
         blob, ends = self.blob.tobytes(), self.offsets.tolist()
         if blob.isascii():
@@ -80,5 +85,90 @@ class Strings(Sequence[str]):
         if not isinstance(other, Strings):
             return NotImplemented
         return bool(np.array_equal(self.offsets, other.offsets) and np.array_equal(self.blob, other.blob))
+
+    __hash__ = None  # type: ignore[assignment]
+
+
+class Keys(Sequence[str]):
+    """A read-only list of strings of which many begin alike, as the keys of one file's symbols do.
+
+    A key is `stems[stem[i]] + tails[i]`: a quarter of the room that whole keys take.
+
+    Attributes
+    ----------
+    stems : Strings
+        Distinct beginnings: up to a path's `::`, otherwise up to the last slash.
+    stem : int of n
+        Which of them a key begins with.
+    tails : Strings of n
+    """
+
+    __slots__ = ("stem", "stems", "tails")
+
+    def __init__(self, stems: Strings, stem: NDArray[Any], tails: Strings) -> None:
+        self.stems = stems
+        self.stem = stem
+        self.tails = tails
+
+    @classmethod
+    def of_bytes(cls, parts: Iterable[bytes]) -> Keys:
+        """Pack keys."""
+        return cls._packed(parts, {})
+
+    @classmethod
+    def _packed(cls, parts: Iterable[bytes], stems: dict[bytes, int]) -> Keys:
+        stem: list[int] = []
+        tails: list[bytes] = []
+        for raw in parts:
+            at = raw.find(b"::") + 2
+            if at < 2:
+                at = raw.rfind(b"/") + 1
+            stem.append(stems.setdefault(raw[:at], len(stems)))
+            tails.append(raw[at:])
+        return cls(
+            Strings.of_bytes(list(stems)), np.array(stem, np.int32).reshape(-1), Strings.of_bytes(tails)
+        )
+
+    def __len__(self) -> int:
+        return len(self.stem)
+
+    @overload
+    def __getitem__(self, index: int) -> str: ...
+    @overload
+    def __getitem__(self, index: slice) -> list[str]: ...
+    def __getitem__(self, index: int | slice) -> str | list[str]:
+        if isinstance(index, slice):
+            return [self[i] for i in range(*index.indices(len(self)))]
+        return self.raw(index).decode("utf-8", "surrogatepass")
+
+    def raw(self, index: int) -> bytes:
+        """The bytes of one key."""
+        tail = self.tails.raw(index)
+        return self.stems.raw(int(self.stem[index])) + tail
+
+    def raws(self) -> list[bytes]:
+        """The bytes of all keys; faster than one by one."""
+        stems = self.stems.raws()
+        return [stems[at] + tail for at, tail in zip(self.stem.tolist(), self.tails.raws(), strict=True)]
+
+    def __iter__(self) -> Iterator[str]:
+        stems = list(self.stems)
+        pairs = zip(self.stem.tolist(), self.tails, strict=True)
+        return (stems[at] + tail for at, tail in pairs)
+
+    def appended(self, parts: Sequence[bytes]) -> Keys:
+        """With more keys behind them."""
+        if not parts:
+            return self
+        known = {raw: at for at, raw in enumerate(self.stems.raws())}
+        before = len(known)
+        more = self._packed(parts, known)
+        stems = more.stems if len(more.stems) > before else self.stems
+        return Keys(stems, np.concatenate((self.stem, more.stem)), self.tails.joined(more.tails))
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, Keys):
+            return NotImplemented
+        return len(self) == len(other) and all(a == b for a, b in zip(self, other, strict=True))
 
     __hash__ = None  # type: ignore[assignment]

@@ -19,6 +19,7 @@ from graph.adjacency import Direction
 from graph.errors import CorruptError, DiskError, NotFoundError
 from graph.facts import Hyperedge, Member, Provenance, Scope, file_node, symbol_node
 from graph.incidence import Incidence
+from graph.renewal import renew
 from graph.schema import EdgeKind, NodeKind, Resolver, Sort, Tier
 
 SCOPE = Scope("local", "toy")
@@ -181,3 +182,50 @@ def test_a_place_that_cannot_be_written_is_said(tmp_path: Path) -> None:
 def test_a_copy_is_as_good_as_the_file(saved: Path, tmp_path: Path) -> None:
     shutil.copy(saved, tmp_path / "copy")
     assert Incidence.open(tmp_path / "copy").head == 7
+
+
+def call(caller: str, callee: str, *lines: int) -> Hyperedge:
+    members = tuple(
+        Member(role, NodeKind.SYMBOL, SCOPE.symbol("a.py", name))
+        for role, name in (("caller", caller), ("callee", callee))
+    )
+    props = (("lines", lines), ("virtual", False))
+    return Hyperedge(
+        EdgeKind.CALLS, SCOPE, members, Provenance("a.py", "", Resolver.SCOPES), Tier.EXACT, props=props
+    )
+
+
+def unresolved(name: str, count: int) -> Hyperedge:
+    symbol = Member("symbol", NodeKind.SYMBOL, SCOPE.symbol("a.py", name))
+    origin = Provenance("a.py", "", Resolver.SCOPES)
+    return Hyperedge(EdgeKind.UNRESOLVED, SCOPE, (symbol,), origin, props=(("count", count),))
+
+
+@pytest.mark.parametrize("large", [127, 128, 32_767, 32_768, 1 << 30])
+def test_columns_are_as_wide_as_what_comes_into_them(saved: Path, large: int) -> None:
+    small = Incidence.open(saved)
+    assert small.lines.dtype.itemsize == small.count.dtype.itemsize == 1
+    created = [call("f", "h", large), unresolved("f", large), unresolved("g", 1)]
+    renew(small, created=created, head=large, commit="d", tree="t").save(saved)
+    found = Incidence.open(saved)
+    assert list(found.facts())[-3:] == created
+    assert found.unresolved()[found.find(NodeKind.SYMBOL, SCOPE.symbol("a.py", "f"))] == large
+    assert sorted(found.edge_from.tolist()) == [7, 7, large, large, large]
+    ended = renew(found, retired=np.flatnonzero(found.edge_from == large)[1:2], head=1, commit="e", tree="t")
+    assert ended.unresolved().sum() == 1
+
+
+def test_arrays_that_stayed_keep_their_checksum(saved: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    old = Incidence.open(saved)
+    summed: list[int] = []
+
+    def counting(data: bytes, value: int = 0) -> int:
+        summed.append(len(data))
+        return crc32(data, value)
+
+    monkeypatch.setattr(incidence_file, "crc32", counting)
+    renew(old, created=[call("f", "h", 9)], head=8, commit="d", tree="t").save(saved)
+    assert old.keys.tails.blob.nbytes not in summed
+    monkeypatch.undo()
+    soundness._FOUND.clear()
+    assert Incidence.open(saved, anew=True).edge_count == old.edge_count + 1

@@ -89,6 +89,7 @@ def build(
 def frozen(incidence: Incidence) -> Incidence:
     """Arrays as a mapped file has them: read-only, and with their adjacency."""
     columns = [getattr(incidence, field.name) for field in fields(incidence)]
+    columns += [incidence.keys.stem, incidence.keys.stems, incidence.keys.tails, incidence.unresolved()]
     for adjacency in (incidence.adjacency(Direction.UP), incidence.adjacency(Direction.DOWN)):
         columns += [adjacency.ptr, adjacency.node, adjacency.edge, adjacency.dispatch]
     for column in columns:

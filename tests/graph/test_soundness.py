@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -45,14 +46,13 @@ def readings(monkeypatch: pytest.MonkeyPatch) -> list[int]:
     from graph import incidence_file
 
     read: list[int] = []
-    real = incidence_file.crc32
+    real = incidence_file._check
 
-    def counting(data: bytes, value: int = 0) -> int:
-        if isinstance(data, memoryview):
-            read.append(len(data))
-        return real(data, value)
+    def counting(path: Path, mapped: incidence_file.Mapped, header: dict[str, Any], start: int) -> None:
+        read.append(header["size"])
+        real(path, mapped, header, start)
 
-    monkeypatch.setattr(incidence_file, "crc32", counting)
+    monkeypatch.setattr(incidence_file, "_check", counting)
     return read
 
 
