@@ -73,11 +73,12 @@ def _not_followed(recording: Recording) -> dict[str, set[str]]:
     for node, test in recording.tests.items():
         for step in test.steps:
             for process in step.trace.processes:
-                if not process.followed and _plain_name(process.program) not in PLAIN:
+                if not process.followed and not is_plain(process.program):
                     found.setdefault(process.program, set()).add(node)
     return found
 
 
-def _plain_name(program: str) -> str:
+def is_plain(program: str) -> bool:
+    """Whether a program tells of the machine alone, or of the files that it is given."""
     name = program.lower()
-    return name[: -len(".exe")] if name.endswith(".exe") else name
+    return (name[: -len(".exe")] if name.endswith(".exe") else name) in PLAIN
