@@ -16,7 +16,7 @@ from graph.incidence import Incidence
 from graph.ingest import owners, walk
 from graph.ingest.git import EMPTY_TREE, Mirror
 from graph.ingest.python import configuration, reader
-from graph.ingest.python.linkage import Linkage
+from graph.ingest.python.linkage import Linkage, Taking
 from graph.progress import Progress, silent
 from graph.residence import Residence, Step
 from graph.workspace import Workspace
@@ -47,6 +47,7 @@ def resolve(
     engine: bool = True,
     progress: Progress = silent,
     residence: Residence | None = None,
+    taking: Taking | None = None,
 ) -> Resolution:
     """Read one tree of a repository into facts; runs nothing of the repository.
 
@@ -54,6 +55,8 @@ def resolve(
     ----------
     residence : Residence, optional
         What a Maestro that stays up keeps of the tree that it read before; it changes no fact.
+    taking : callable, optional
+        Is given facts as soon as they are known (see `linkage.Taking`).
 
     Raises
     ------
@@ -73,6 +76,7 @@ def resolve(
         engine=engine,
         progress=progress,
         resident=residence.python if residence is not None else None,
+        taking=taking,
     )
     rest: list[Fact] = [file_node(scope, path, found.languages[path]) for path, _ in settings]
     rest += found.diagnoses

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
+from threading import Event
 from typing import NamedTuple
 
 from filelock import FileLock
@@ -62,6 +63,7 @@ class Desk:
         blobs: Blobs,
         memory: Memory,
         last: Said | None = None,
+        unwanted: Event | None = None,
     ) -> Said:
         """Let the engine read the tree; an engine that fails is a reason, never an error.
 
@@ -69,6 +71,8 @@ class Desk:
         ----------
         last : Said, optional
             What it said of a tree before, where that is at hand: saves looking into the memory.
+        unwanted : Event, optional
+            Set when nobody waits for the answer any more: the engine is ended then.
         """
         records = program.records
         readable = {path: ids[path] for path, record in records.items() if record.diagnosis is None}
@@ -89,7 +93,9 @@ class Desk:
             if changed:
                 self.folder.mkdir(parents=True, exist_ok=True)
                 with FileLock(self.folder / "lock"):
-                    asking = _Asking(self, program, ids, blobs, found, staged, parameters)
+                    asking = _Asking(
+                        self, program, ids, blobs, found, staged, parameters, unwanted or Event()
+                    )
                     said, alone = asking.all(said, changed, shown)
                 if not alone:
                     moved, kept = None, {}
@@ -111,13 +117,17 @@ class Desk:
             self.close()
         return self._attendant
 
-    def start(self, found: engine.Engine, copy: view.View, search: tuple[str, ...]) -> Report | None:
+    def start(
+        self, found: engine.Engine, copy: view.View, search: tuple[str, ...], unwanted: Event
+    ) -> Report | None:
         """Read the whole view with an engine that stays up; None where it cannot, or is not to."""
         self.close()
         if not self._stays:
             return None
         try:
-            self._attendant = Attendant(found, copy.root, copy.support, copy.paths(), search, copy.comments)
+            self._attendant = Attendant(
+                found, copy.root, copy.support, copy.paths(), search, copy.comments, unwanted
+            )
         except EngineError:
             return None  # asked again without watching, which says what is wrong with it
         self._attends = (found.binary, search, copy.root)
@@ -171,8 +181,10 @@ class _Asking:
         found: engine.Engine,
         staged: staging.Stage,
         parameters: staging.Parameters,
+        unwanted: Event,
     ) -> None:
         self._desk = desk
+        self._unwanted = unwanted
         self._program = program
         self._parameters = parameters
         self._engine = found
@@ -213,7 +225,7 @@ class _Asking:
         return self._read(changed)
 
     def _everything(self, shown: Iterable[str]) -> dict[str, answers.Answers]:
-        report = self._desk.start(self._engine, self._view, self._search)
+        report = self._desk.start(self._engine, self._view, self._search, self._unwanted)
         if report is None:
             return self._read(shown)
         said = self._taken(report, set(shown))
@@ -224,7 +236,11 @@ class _Asking:
         held = set(self._view.paths())
         files = [path for path in paths if path in held]
         with self._engine.report(
-            self._view.root, files, self._search, comments=self._view.comments
+            self._view.root,
+            files,
+            self._search,
+            comments=self._view.comments,
+            unwanted=self._unwanted,
         ) as report:
             return self._taken(report, set(files))
 
@@ -233,6 +249,7 @@ class _Asking:
         places = answers.Places(records, self._lines)
         said = {}
         for path, found in answers.collect(report, wanted, records, places, self._view.insertions):
+            engine.heed(self._unwanted)
             handing = {target.place for at in report.handing(path) if (target := places.target(at))}
             found.interface = interface(records[path], report.interface(path), handing)
             said[path] = found

@@ -14,6 +14,7 @@ import sys
 import time
 from collections.abc import Sequence
 from pathlib import Path
+from threading import Event
 
 import msgspec
 
@@ -26,6 +27,7 @@ from graph.ingest.python.engine import (
     arguments,
     configuration,
     environment,
+    heed,
     report_folder,
 )
 from graph.ingest.python.report import PROJECT, Comments, Report
@@ -66,6 +68,8 @@ class Attendant:
         Source roots, as for `Engine.report`.
     comments : callable
         Lines that only the view has, as for `Report`.
+    unwanted : Event, optional
+        Set when nobody waits for the first report any more.
 
     Raises
     ------
@@ -82,6 +86,7 @@ class Attendant:
         files: Sequence[str],
         search: Sequence[str],
         comments: Comments,
+        unwanted: Event | None = None,
     ) -> None:
         self._turn = 0
         self._mark = support / f"{TURN}.py"
@@ -104,7 +109,7 @@ class Attendant:
                 stderr=subprocess.DEVNULL,
                 start_new_session=True,
             )
-            self._wait(self._seconds)
+            self._wait(self._seconds, unwanted)
             self.report = Report(self._folder / "report", root, comments)
         except OSError as error:
             self.close()
@@ -152,10 +157,11 @@ class Attendant:
     def _word(self) -> str:
         return f"turn_{os.getpid()}_{self._turn}"
 
-    def _wait(self, seconds: float) -> None:
+    def _wait(self, seconds: float, unwanted: Event | None = None) -> None:
         """Return when the report speaks of the present turn, and is complete."""
         end = time.monotonic() + seconds
         while not self._written():
+            heed(unwanted)
             if self._process is None or self._process.poll() is not None:
                 raise EngineError("The type engine, which was to stay, has ended.", ALONE)
             if time.monotonic() > end:

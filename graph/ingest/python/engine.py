@@ -8,11 +8,13 @@ import shutil
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, distribution
 from pathlib import Path
+from threading import Event
 
 from graph import drafts
 from graph.drafts import DraftFolder
@@ -27,6 +29,8 @@ SECONDS_A_FILE = 0.5
 
 
 _STEM = "maestro-engine"
+TICK = 0.1
+"""Seconds between two looks at whether the engine is still wanted."""
 ROOM = 2 << 30
 """Bytes that must be free in memory for a report to be written there (a large one was .5 GB)."""
 
@@ -74,6 +78,7 @@ class Engine:
         *,
         seconds: float | None = None,
         comments: Comments | None = None,
+        unwanted: Event | None = None,
     ) -> Iterator[Report]:
         """Run the engine over files of a view; what it reports is there while the context lasts.
 
@@ -89,6 +94,8 @@ class Engine:
             After this long it is killed; by default from the number of files.
         comments : callable, optional
             See `Report`.
+        unwanted : Event, optional
+            Set when nobody waits for the report any more: the engine is killed then.
 
         Raises
         ------
@@ -100,12 +107,13 @@ class Engine:
             config, found = folder / "engine.toml", folder / "report"
             try:
                 config.write_text(configuration(root, files, search), "utf-8")
-                self._run(config, found, limit)
+                self._run(config, found, limit, unwanted)
             except OSError as error:
                 raise EngineError(f"The type engine could not be run: {error}.", ALONE) from error
             yield Report(found, root) if comments is None else Report(found, root, comments)
 
-    def _run(self, config: Path, report: Path, seconds: float) -> None:
+    def _run(self, config: Path, report: Path, seconds: float, unwanted: Event | None) -> None:
+        heed(unwanted)
         command = arguments(self, config, report)
         with subprocess.Popen(
             command,
@@ -117,15 +125,31 @@ class Engine:
             start_new_session=True,
         ) as process:
             try:
-                _, errors = process.communicate(timeout=seconds)
-            except subprocess.TimeoutExpired as error:
-                raise EngineError(f"The type engine did not finish within {seconds:.0f} s.", ALONE) from error
+                errors = _errors(process, seconds, unwanted)
             finally:
                 _end(process)
         # 1 says that it found type errors, which every real repository has.
         if process.returncode not in (0, 1) or not report.is_dir():
             last = errors.decode("utf-8", "replace").strip().rpartition("\n")[2]
             raise EngineError(f"The type engine ended with status {process.returncode}: {last[:300]}", ALONE)
+
+
+def _errors(process: subprocess.Popen[bytes], seconds: float, unwanted: Event | None) -> bytes:
+    """What the engine says while it runs to its end; EngineError where that takes too long."""
+    end = time.monotonic() + seconds
+    while True:
+        try:
+            return process.communicate(timeout=min(TICK, seconds))[1]
+        except subprocess.TimeoutExpired as error:
+            if time.monotonic() > end:
+                raise EngineError(f"The type engine did not finish within {seconds:.0f} s.", ALONE) from error
+            heed(unwanted)
+
+
+def heed(unwanted: Event | None) -> None:
+    """Give up where nobody waits for the engine any more."""
+    if unwanted is not None and unwanted.is_set():
+        raise EngineError("The type engine was not waited for.", ALONE)
 
 
 def arguments(engine: Engine, config: Path, report: Path) -> list[str]:

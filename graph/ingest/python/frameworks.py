@@ -6,13 +6,14 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
 from graph.facts import Fact
 from graph.ingest.python.records import CallSite, Definition
 from graph.ingest.python.traits import FrameworkRecord
 from graph.ingest.python.traversal import Traversal
+from graph.progress import Progress, silent
 
 if TYPE_CHECKING:
     from graph.ingest.python.fixtures import FixtureTable
@@ -54,6 +55,7 @@ def link(
     table: FixtureTable,
     sites: Sequence[CallSite] = (),
     references: Sequence[Fact] = (),
+    progress: Progress = silent,
 ) -> Extension:
     """Tie the collected records of a program together.
 
@@ -72,21 +74,28 @@ def link(
     from graph.ingest.python.flow import Flow
 
     flow = Flow(program, table.discovery.names, sites)
-    configuration = table.discovery.configuration
-    facts: list[Fact] = [
-        *realisation.test_facts(program, table),
-        *registrations.registers(flow),
-        *texts.text_facts(flow),
-        *texts.entry_facts(flow, configuration.entries),
-        *realisation.diagnoses(program, configuration),
+    configuration, modules = table.discovery.configuration, table.discovery.modules
+    said: list[Callable[[], Iterable[Fact]]] = [
+        lambda: realisation.test_facts(program, table),
+        lambda: registrations.registers(flow),
+        lambda: texts.text_facts(flow),
+        lambda: texts.entry_facts(flow, configuration.entries),
+        lambda: realisation.diagnoses(program, configuration),
     ]
-    calls = [
-        *realisation.hook_calls(program, table),
-        *wrappers.wrapper_calls(flow, sites, table.discovery.modules),
-        *wrappers.kept_calls(flow, table.discovery.modules),
-        *protocols.decorator_calls(flow),
-        *protocols.class_calls(flow),
-        *protocols.descriptor_calls(flow, references),
-        *protocols.alias_calls(flow, sites),
+    made: list[Callable[[], Iterable[CallSite]]] = [
+        lambda: realisation.hook_calls(program, table),
+        lambda: wrappers.wrapper_calls(flow, sites, modules),
+        lambda: wrappers.kept_calls(flow, modules),
+        lambda: protocols.decorator_calls(flow),
+        lambda: protocols.class_calls(flow),
+        lambda: protocols.descriptor_calls(flow, references),
+        lambda: protocols.alias_calls(flow, sites),
     ]
-    return Extension(facts, calls)
+    extension = Extension([], [])
+    for at, facts in enumerate(said):
+        progress("following frameworks", at, len(said) + len(made))
+        extension.facts.extend(facts())
+    for at, calls in enumerate(made, len(said)):
+        progress("following frameworks", at, len(said) + len(made))
+        extension.calls.extend(calls())
+    return extension

@@ -13,8 +13,9 @@ from __future__ import annotations
 
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass
+from threading import Event
 from typing import NamedTuple
 
 from graph.facts import Batch, Fact, Hyperedge, Member, Node, Provenance, Scope
@@ -30,8 +31,15 @@ from graph.ingest.python.records import CallSite, Site, Target
 from graph.progress import Progress, silent
 from graph.schema import EdgeKind, Form, NodeKind, Resolver
 
-Asking = Callable[[Program, fixtures.FixtureTable, Said | None], Said]
-"""Asks the engine (see `asking.Desk`); `Said()` where there is none to ask."""
+Asking = Callable[[Program, fixtures.FixtureTable, Said | None, Event], Said]
+"""Asks the engine (see `asking.Desk`); `Said()` where there is none to ask. The event is set when nobody
+waits for the answer any more."""
+Taking = Callable[[Iterable[Fact]], None]
+"""Is given facts of the tree as soon as they are known, while the rest is still looked for. They come in any
+order, a hyperedge perhaps before its nodes; all of them are facts of the finished reading too."""
+
+TICK = 0.1
+"""Seconds between two looks at whether the engine has answered."""
 
 
 class Input(NamedTuple):
@@ -92,6 +100,7 @@ def whole(
     last: Said | None = None,
     progress: Progress = silent,
     said: Said | None = None,
+    taking: Taking | None = None,
 ) -> Linkage:
     """Link everything.
 
@@ -106,15 +115,17 @@ def whole(
     table = fixtures.table(program, configuration.read(given.settings))
     progress("linking", 0, len(given.records))
     if said is None:
-        linked, said = _linked(program, None, table, ask, last, progress)
+        linked, said = _linked(program, None, table, ask, last, progress, taking)
     else:
-        linked = scopes.link(program)
+        linked = scopes.link(program, None, progress)
     directory = answers.Directory(given.records)
     dispatch = Dispatch(given.records, program)
     nodes = Batch()
-    own = _own(given, program, table, linked, said, directory, dispatch, given.records, nodes)
+    own = _own(given, program, table, linked, said, directory, dispatch, given.records, nodes, progress)
+    if taking is not None:
+        taking([*nodes.nodes.values(), *(fact for found in own.values() for fact in found.facts)])
     progress("following frameworks", 0, len(given.records))
-    extension = _extended(program, table, own)
+    extension = _extended(program, table, own, progress)
     edges = _framework_edges(program, extension, nodes)
     return Linkage(given, table, directory, dispatch, said, nodes.nodes, own, extension, edges)
 
@@ -136,13 +147,15 @@ def step(last: Linkage, given: Input, ask: Asking, progress: Progress = silent) 
     if said.moved is None or said.silent != last.said.silent:
         return said
     nodes = Batch()
-    renewed = _own(given, program, last.table, linked, said, last.directory, last.dispatch, changed, nodes)
+    renewed = _own(
+        given, program, last.table, linked, said, last.directory, last.dispatch, changed, nodes, progress
+    )
     own = {**last.own, **renewed}
     shifted = _shifted(last, given, own, changed)
     moved = frozenset(changed)
     if shifted is None:
         progress("following frameworks", 0, len(given.records))
-        extension = _extended(program, last.table, own)
+        extension = _extended(program, last.table, own, progress)
         edges = _framework_edges(program, extension, nodes)
         moved |= _differing(last.framework_edges, edges)
     else:
@@ -179,13 +192,23 @@ def _linked(
     ask: Asking,
     last: Said | None,
     progress: Progress,
+    taking: Taking | None = None,
 ) -> tuple[scopes.Linked, Said]:
     """Our own resolver and the engine, side by side."""
+    unwanted = Event()
     with ThreadPoolExecutor(1) as pool:
-        asked: Future[Said] = pool.submit(ask, program, table, last)
-        linked = scopes.link(program, paths)
-        progress("asking the type engine", 0, len(program.records))
-        return linked, asked.result()
+        asked: Future[Said] = pool.submit(ask, program, table, last, unwanted)
+        try:
+            linked = scopes.link(program, paths, progress)
+            if taking is not None:
+                taking(linked.facts)
+            progress("asking the type engine", 0, len(program.records))
+            while not wait([asked], TICK).done:
+                progress("asking the type engine", 0, len(program.records))
+            return linked, asked.result()
+        except BaseException:
+            unwanted.set()  # leaving this block waits for the engine otherwise
+            raise
 
 
 def _own(
@@ -198,9 +221,10 @@ def _own(
     dispatch: Dispatch,
     paths: Iterable[str],
     nodes: Batch,
+    progress: Progress,
 ) -> dict[str, Own]:
     """What each of these files comes to; their nodes are put into `nodes`."""
-    sites = _merged(program, paths, linked.calls, said, table, directory, dispatch)
+    sites = _merged(program, paths, linked.calls, said, table, directory, dispatch, progress)
     finished = Attributes(program, dispatch, directory).finish(linked.open_attributes, said.answers)
     for call in finished.calls:
         sites[call.caller.path].append(call)
@@ -213,7 +237,8 @@ def _own(
             nodes.add((fact,))
         else:
             facts[fact.provenance.source].append(fact)
-    for path, found in sites.items():
+    for at, (path, found) in enumerate(sites.items()):
+        progress("linking calls", at, len(sites))
         facts[path] += calls.edges(given.scope, found, program.key, given.records, given.ids)
         facts[path] += calls.unresolved(given.scope, found, program.key, given.records, given.ids)
     return {path: Own(sites[path], facts[path]) for path in sites}
@@ -227,6 +252,7 @@ def _merged(
     table: fixtures.FixtureTable,
     directory: answers.Directory,
     dispatch: Dispatch,
+    progress: Progress,
 ) -> dict[str, list[CallSite]]:
     """Call sites of both resolvers made one, by file."""
     by_path: dict[str, list[CallSite]] = defaultdict(list)
@@ -235,8 +261,9 @@ def _merged(
     handed: dict[str, dict[int, frozenset[str]]] = defaultdict(dict)
     for target, names in table.parameters.items():
         handed[target.path][target.place] = frozenset(names)
-    merged = {}
+    merged: dict[str, list[CallSite]] = {}
     for path in paths:
+        progress("merging what both say", len(merged), len(program.records))
         record = program.records[path]
         found = said.answers.get(path)
         injection = Injection(record, handed[path]) if path in handed else None
@@ -245,10 +272,12 @@ def _merged(
     return merged
 
 
-def _extended(program: Program, table: fixtures.FixtureTable, own: Mapping[str, Own]) -> frameworks.Extension:
+def _extended(
+    program: Program, table: fixtures.FixtureTable, own: Mapping[str, Own], progress: Progress
+) -> frameworks.Extension:
     sites = [site for found in own.values() for site in found.sites]
     facts = [fact for found in own.values() for fact in found.facts]
-    return frameworks.link(program, table, sites, facts)
+    return frameworks.link(program, table, sites, facts, progress)
 
 
 def _framework_edges(

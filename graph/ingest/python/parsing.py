@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import struct
 import subprocess
 import sys
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from queue import SimpleQueue
+from queue import Empty, SimpleQueue
 from threading import Lock
 from types import MappingProxyType
 from typing import IO, TypeAlias
@@ -70,7 +71,7 @@ def _parsed(missing: Mapping[str, str], blobs: Callable[[str], bytes]) -> Iterat
             yield blob, _parse(path, blobs(blob))
         return
     items = list(missing.items())
-    waiting: SimpleQueue[list[tuple[str, str]] | None] = SimpleQueue()
+    waiting: SimpleQueue[list[tuple[str, str]]] = SimpleQueue()
     for begin in range(0, len(items), CHUNK):
         waiting.put(items[begin : begin + CHUNK])
     done: SimpleQueue[Done | None] = SimpleQueue()
@@ -84,18 +85,27 @@ def _parsed(missing: Mapping[str, str], blobs: Callable[[str], bytes]) -> Iterat
     with ThreadPoolExecutor(workers) as pool:
         feeders = [pool.submit(_feed, waiting, done, load) for _ in range(workers)]
         ended = 0
-        while ended < workers:
-            part = done.get()
-            if part is None:
-                ended += 1
-            else:
-                yield from part
+        try:
+            while ended < workers:
+                part = done.get()
+                if part is None:
+                    ended += 1
+                else:
+                    yield from part
+        finally:  # where nobody wants the rest: leaving this block waits for all that is queued
+            _drain(waiting)
         for feeder in feeders:
             feeder.result()
 
 
+def _drain(waiting: SimpleQueue[list[tuple[str, str]]]) -> None:
+    with contextlib.suppress(Empty):
+        while True:
+            waiting.get_nowait()
+
+
 def _feed(
-    waiting: SimpleQueue[list[tuple[str, str]] | None],
+    waiting: SimpleQueue[list[tuple[str, str]]],
     done: SimpleQueue[Done | None],
     load: Callable[[list[tuple[str, str]]], Part],
 ) -> None:
@@ -106,10 +116,7 @@ def _feed(
     """
     worker = _Worker()
     try:
-        while not waiting.empty():
-            part = waiting.get()
-            if part is None:
-                break
+        while (part := _next(waiting)) is not None:
             loaded = load(part)
             answer = worker.parse(loaded)
             if answer is None:
@@ -124,6 +131,13 @@ def _feed(
         done.put(None)
 
 
+def _next(waiting: SimpleQueue[list[tuple[str, str]]]) -> list[tuple[str, str]] | None:
+    try:
+        return waiting.get_nowait()
+    except Empty:
+        return None
+
+
 class _Worker:
     """A process that parses what it is sent."""
 
@@ -133,6 +147,7 @@ class _Worker:
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             env=os.environ | {"PYTHONPATH": os.pathsep.join(path or os.curdir for path in sys.path)},
+            start_new_session=True,  # ctrl-C is for us, who end it by ending its input
         )
 
     def parse(self, part: Part) -> Done | None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
+from threading import Event
 from types import MappingProxyType
 from typing import Protocol
 
@@ -17,7 +18,7 @@ from graph.ingest.python import engine, parsing, syntax
 from graph.ingest.python.asking import Desk, Said
 from graph.ingest.python.fixtures import FixtureTable
 from graph.ingest.python.garbage import uncollected
-from graph.ingest.python.linkage import Asking, Input, Linkage, step, whole
+from graph.ingest.python.linkage import Asking, Input, Linkage, Taking, step, whole
 from graph.ingest.python.memory import Memory
 from graph.ingest.python.program import Program
 from graph.ingest.python.resident import MOST, Kept, Resident
@@ -25,7 +26,7 @@ from graph.ingest.python.shelf import Shelf
 from graph.progress import Progress, silent
 
 LANGUAGE = "python"
-VERSION = 4
+VERSION = 5
 """Raised whenever the same tree would make other facts."""
 
 Blobs = Callable[[str], bytes]
@@ -68,6 +69,7 @@ def read(
     engine: bool = True,
     progress: Progress = silent,
     resident: Resident | None = None,
+    taking: Taking | None = None,
 ) -> Batch:
     """Everything the Python files of a tree say.
 
@@ -86,6 +88,8 @@ def read(
         Diagnosis of every file says so.
     resident : Resident, optional
         What a Maestro that stays up keeps of its last reading; the facts are the same with and without.
+    taking : callable, optional
+        Is given facts as soon as they are known (see `linkage.Taking`).
 
     Raises
     ------
@@ -95,7 +99,7 @@ def read(
     ids = {source.path: source.blob for source in sources if source.language == LANGUAGE}
     kept = resident.of(scope, cache) if resident is not None else Kept(Desk(cache / "engine"))
     with uncollected():
-        linkage = _read(scope, ids, settings, blobs, cache, engine, progress, kept)
+        linkage = _read(scope, ids, settings, blobs, cache, engine, progress, kept, taking)
         kept.linkage = linkage if len(ids) <= MOST else None
         return linkage.batch()
 
@@ -109,6 +113,7 @@ def _read(
     with_engine: bool,
     progress: Progress,
     kept: Kept,
+    taking: Taking | None,
 ) -> Linkage:
     last = kept.linkage
     known = {}
@@ -125,18 +130,18 @@ def _read(
             if isinstance(linked, Linkage):
                 return linked
             said = linked
-        return whole(given, ask, last.said if last is not None else None, progress, said)
+        return whole(given, ask, last.said if last is not None else None, progress, said, taking)
     finally:
         shelf.close()
 
 
 def _asking(desk: Desk, ids: Mapping[str, str], blobs: Blobs, memory: Memory) -> Asking:
-    def ask(program: Program, table: FixtureTable, last: Said | None) -> Said:
-        return desk.ask(program, ids, table.parameters, blobs, memory, last)
+    def ask(program: Program, table: FixtureTable, last: Said | None, unwanted: Event) -> Said:
+        return desk.ask(program, ids, table.parameters, blobs, memory, last, unwanted)
 
     return ask
 
 
-def _unasked(program: Program, table: FixtureTable, last: Said | None) -> Said:
+def _unasked(program: Program, table: FixtureTable, last: Said | None, unwanted: Event) -> Said:
     """Without an engine nothing that it says moves."""
     return Said(moved=frozenset())

@@ -14,6 +14,7 @@ from graph.ingest.python.imports import import_facts
 from graph.ingest.python.inheritance import class_facts
 from graph.ingest.python.program import Program
 from graph.ingest.python.records import CallSite, Target
+from graph.progress import Progress, silent
 from graph.schema import EdgeKind, NodeKind, Resolver, Tier
 
 LANGUAGE = "python"
@@ -33,18 +34,19 @@ class Linked:
     open_attributes: list[OpenAttribute]
 
 
-def link(program: Program, paths: Iterable[str] | None = None) -> Linked:
+def link(program: Program, paths: Iterable[str] | None = None, progress: Progress = silent) -> Linked:
     """Follow the names of all files, or of some; a pure function of the records.
 
     What is said of one file is the same whichever others are asked for beside it.
     """
     with uncollected():
-        return _link(program, list(program.records if paths is None else paths))
+        return _link(program, list(program.records if paths is None else paths), progress)
 
 
-def _link(program: Program, paths: Sequence[str]) -> Linked:
+def _link(program: Program, paths: Sequence[str], progress: Progress) -> Linked:
     follower = Follower(program)
-    for path in paths:
+    for at, path in enumerate(paths):
+        progress("linking", at, len(paths))
         for block in program.records[path].uses.blocks:
             follower.follow(path, block)
     facts: list[Fact] = []
