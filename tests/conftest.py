@@ -1,7 +1,10 @@
 """What every test may ask for: a store on the server under test, and a repository of its own in it.
 
-One server serves the whole session. Tests keep apart by scope: each has a tenant of its own, and asserts
-nothing about the whole database.
+One server serves the whole session (each worker's, where several run). Tests keep apart by scope: each has a
+tenant of its own, and asserts nothing about the whole database.
+
+What asks for no server is the same on every server: it runs with the embedded one, and on a Neo4j only what
+touches the store runs. A test that opens a store without asking for a server fails, so that none is left out.
 """
 
 from __future__ import annotations
@@ -9,15 +12,27 @@ from __future__ import annotations
 import os
 import signal
 import uuid
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Generator, Iterator
 from pathlib import Path
 
+import hypothesis
 import pytest
 import servers_under_test as servers
 
+from graph.bolt import Line
 from graph.facts import Scope
 from graph.settings import StoreSettings
 from graph.store import Store
+
+
+SERVERS = frozenset({"server", "own_server", "service_environment"})
+"""Fixtures that lead to the server under test; what asks for none of them touches no store."""
+APART = "apart"
+"""Mark of tests that open a store which is the same whichever server the tests run on."""
+
+# How long an example takes says how busy the machine is: what must be quick has a test of its own.
+hypothesis.settings.register_profile("maestro", deadline=None)
+hypothesis.settings.load_profile("maestro")
 
 
 def pytest_configure() -> None:
@@ -27,8 +42,35 @@ def pytest_configure() -> None:
 
 
 def pytest_report_header() -> str:
-    """Say which server the tests run on."""
-    return f"store: {servers.wanted(os.environ)}"
+    """Say which server the tests run on, and which tests."""
+    name = servers.wanted(os.environ)
+    return f"store: {name}" + (", running only what touches the store" if name != "embedded" else "")
+
+
+def touches(item: pytest.Item) -> bool:
+    """Whether a test asks for the server under test."""
+    return not SERVERS.isdisjoint(getattr(item, "fixturenames", ()))
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """On a Neo4j, leave out what touches no store: it runs with the embedded server."""
+    if servers.wanted(os.environ) == "embedded":
+        return
+    config.hook.pytest_deselected(items=[item for item in items if not touches(item)])
+    items[:] = [item for item in items if touches(item)]
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_call(item: pytest.Item) -> Generator[None, object, object]:
+    """Let no test open a store unless it asks for a server: it would be left out on Neo4j."""
+    with pytest.MonkeyPatch.context() as patch:
+        if not touches(item) and item.get_closest_marker(APART) is None:
+            patch.setattr(Line, "open", _refuse)
+        return (yield)
+
+
+async def _refuse(*_: object) -> None:
+    pytest.fail(f"It opens a store, but asks for none of {', '.join(sorted(SERVERS))} (see tests/conftest.py).")
 
 
 @pytest.fixture(scope="session")

@@ -122,8 +122,11 @@ def tenant(request: pytest.FixtureRequest, tmp_path: Path) -> str:
 
 @pytest.fixture
 def maestro(service_environment: dict[str, str], tenant: str) -> Maestro:
-    """A command line that shares nothing but the server."""
-    return Maestro({**service_environment, "MAESTRO_TENANT": tenant})
+    """A command line that shares nothing but the server.
+
+    It reads without the type engine, which takes a second to start and which `indexed` asks.
+    """
+    return Maestro({**service_environment, "MAESTRO_TENANT": tenant, "MAESTRO_ENGINE": "off"})
 
 
 @pytest.fixture
@@ -149,7 +152,7 @@ def shop(tmp_path_factory: pytest.TempPathFactory) -> Clone:
 
 @pytest.fixture(scope="session")
 def indexed(service_environment: dict[str, str], shop: Clone) -> Maestro:
-    """A command line whose store holds `shop`; for tests that only ask."""
+    """A command line whose store holds `shop`, resolved by the type engine; for tests that only ask."""
     maestro = Maestro({**service_environment, "MAESTRO_TENANT": f"shared{os.getpid()}"})
     done = maestro("index", str(shop.root))
     assert done.exit_code == 0, done.output

@@ -344,12 +344,16 @@ def test_ctrl_c_ends_with_130_and_the_next_run_goes_on(maestro, clone):
     }
     clone.commit("Much", many)
     running = process(maestro, "index", str(clone.root), start_new_session=True)
-    time.sleep(3.5)
+    at_work = maestro.settings.data / "repositories" / maestro.settings.tenant / "shop" / "writer.lock"
+    deadline = time.monotonic() + 120
+    while not at_work.exists():
+        assert running.poll() is None and time.monotonic() < deadline, "it never got to work"
+        time.sleep(0.02)
+    time.sleep(0.5)
     os.killpg(running.pid, signal.SIGINT)
     _, told = running.communicate(timeout=120)
-    if running.returncode != 0:  # it may have been done by then
-        assert running.returncode == 130, told
-        assert "Stopped." in told
-        assert "Traceback" not in told
+    assert running.returncode == 130, told
+    assert "Stopped." in told
+    assert "Traceback" not in told
     assert maestro.json("index", str(clone.root))["nodes"] > 12_000
     assert maestro("doctor").exit_code == 0

@@ -96,9 +96,10 @@ def team(tmp_path_factory):
 
 @pytest.fixture(scope="session")
 def reviewed(indexed, team):
-    done = indexed("index", str(team.root))
+    maestro = type(indexed)({**indexed.environment, "MAESTRO_ENGINE": "off"})
+    done = maestro("index", str(team.root))
     assert done.exit_code == 0, done.output
-    return indexed
+    return maestro
 
 
 def advised(found):

@@ -76,7 +76,8 @@ def settled(service_environment, shop, indexed, tmp_path_factory):
     clone = type(shop)(root / "shop")
     paths = shop.git("ls-tree", "-r", "--name-only", "first").split()
     clone.commit("A shop", {path: shop.git("show", f"first:{path}") for path in paths})
-    maestro = type(indexed)({**service_environment, "MAESTRO_TENANT": f"settled{os.getpid()}"})
+    own = {"MAESTRO_TENANT": f"settled{os.getpid()}", "MAESTRO_ENGINE": "off"}
+    maestro = type(indexed)({**service_environment, **own})
     maestro.json("index", str(clone.root), "--recording", write(root / "r", recorded(clone)))
     return maestro
 

@@ -16,9 +16,6 @@ from maestro_selection.recording import Recording, read
 SOURCE = Path(__file__).resolve().parents[2] / "clients" / "pytest-maestro" / "src"
 TIME = 300
 
-# Nothing here speaks to a store, and `make test` has run all of it once when it comes to the second server.
-collect_ignore_glob = ["test_*.py"] if os.environ.get("MAESTRO_TEST_SERVER") == "neo4j" else []
-
 
 @dataclass
 class Ran:

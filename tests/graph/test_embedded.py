@@ -23,12 +23,7 @@ from graph.errors import DiskError, InputError, PolicyError, StoreBusyError, Sto
 from graph.settings import StoreSettings
 from graph.store import Store
 
-pytestmark = [
-    pytest.mark.anyio,
-    pytest.mark.skipif(
-        servers.wanted(os.environ) != "embedded", reason="drilled when the tests run on the embedded store"
-    ),
-]
+pytestmark = [pytest.mark.anyio, pytest.mark.apart]
 
 ROOT = Path(__file__).parents[2]
 JOIN = """

@@ -221,6 +221,7 @@ def written(settings: StoreSettings, scope: Scope, least: int) -> Role:
     return role
 
 
+@pytest.mark.apart
 async def test_a_full_disk_loses_nothing_and_is_said(small_disk, scope) -> None:
     server = servers_under_test.Embedded(small_disk / "store", heap="256m")
     workspace, expected = Workspace(small_disk / "store" / "workspace"), Expected(scope, SEED)

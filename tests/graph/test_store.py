@@ -407,6 +407,7 @@ async def test_statement_runs_by_its_name(store, scope) -> None:
         await store.read("runs/repository", kee=scope.key)
 
 
+@pytest.mark.apart
 async def test_nobody_answers(tmp_path: Path) -> None:
     with pytest.raises(StoreUnavailableError, match=r"No server answers at bolt://127.0.0.1:9"):
         async with Store.open(
@@ -415,6 +416,7 @@ async def test_nobody_answers(tmp_path: Path) -> None:
             pass
 
 
+@pytest.mark.apart
 async def test_host_that_has_no_address(tmp_path: Path) -> None:
     with pytest.raises(StoreUnavailableError, match="No server answers"):
         async with Store.open(
