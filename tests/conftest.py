@@ -24,7 +24,6 @@ from graph.facts import Scope
 from graph.settings import StoreSettings
 from graph.store import Store
 
-
 SERVERS = frozenset({"server", "own_server", "service_environment"})
 """Fixtures that lead to the server under test; what asks for none of them touches no store."""
 APART = "apart"
@@ -70,7 +69,8 @@ def pytest_runtest_call(item: pytest.Item) -> Generator[None, object, object]:
 
 
 async def _refuse(*_: object) -> None:
-    pytest.fail(f"It opens a store, but asks for none of {', '.join(sorted(SERVERS))} (see tests/conftest.py).")
+    known = ", ".join(sorted(SERVERS))
+    pytest.fail(f"It opens a store, but asks for none of {known} (see tests/conftest.py).")
 
 
 @pytest.fixture(scope="session")
