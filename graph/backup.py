@@ -26,6 +26,7 @@ from typing import Any
 
 from graph import drafts, migrations, packing
 from graph.cypher import EDGE_VALUES, Filling
+from graph.descriptions import WAS
 from graph.drafts import DraftFolder
 from graph.errors import InputError, StoreBusyError
 from graph.facts import Scope
@@ -179,7 +180,7 @@ async def _lines(store: Store, scope: Scope, state: dict[str, Any]) -> AsyncIter
         node = NodeKind(label)
         for batch in chunks(sorted(keys), packing.ROWS):
             for row in await store.read("facts/known_nodes", Filling(node), keys=batch):
-                props = {name: row["props"].get(name) for name in NODES[node].props}
+                props = {name: row["props"].get(name) for name in (*NODES[node].props, WAS)}
                 yield ["nodes", label, row["key"], {k: v for k, v in props.items() if v is not None}]
 
 

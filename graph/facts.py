@@ -158,6 +158,8 @@ def symbol_node(scope: Scope, path: str, qualname: str, sort: Sort, ordinal: int
     return Node(NodeKind.SYMBOL, scope.symbol(path, qualname, ordinal), props)
 
 
-def file_node(scope: Scope, path: str, language: str) -> Node:
-    """The File node of a path."""
+def file_node(scope: Scope, path: str, language: str | None) -> Node:
+    """The File node of a path; None leaves what language it is in to who has read it."""
+    if language is None:
+        return Node(NodeKind.FILE, scope.file(path), (("path", path),))
     return Node(NodeKind.FILE, scope.file(path), (("language", language), ("path", path)))

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import numpy as np
 
-from graph import packing
+from graph import descriptions, packing
 from graph.cypher import Filling
 from graph.errors import CorruptError, InputError, NotFoundError
 from graph.facts import Hyperedge, Node, Scope
@@ -234,7 +234,7 @@ async def moved_to(store: Store, arrays: Incidence, head: Head, family: str) -> 
             ended.append((kind, packing.outer_id(row["id"])))
     moved = renew(
         arrays,
-        nodes=await _described(store, created),
+        nodes=await _described(store, arrays, created, head.number),
         created=created,
         retired=places(arrays, ended),
         head=head.number,
@@ -247,16 +247,27 @@ async def moved_to(store: Store, arrays: Incidence, head: Head, family: str) -> 
     return moved
 
 
-async def _described(store: Store, created: Iterable[tuple[Hyperedge, int]]) -> list[Node]:
-    """What the store says of the nodes that hyperedges name."""
+async def _described(
+    store: Store, arrays: Incidence, created: Iterable[tuple[Hyperedge, int]], head: int
+) -> list[Node]:
+    """What described, at a head, the nodes that hyperedges name, and those of the arrays that were ever
+    described otherwise."""
     named: dict[NodeKind, set[str]] = {}
     for edge, _ in created:
         for member in edge.members:
             named.setdefault(member.kind, set()).add(member.key)
     found = []
+    for kind in NodeKind:
+        if descriptions.versioned(arrays.scope, kind):
+            prefix = packing.key_prefix(arrays.scope, kind)
+            for row in await store.read("facts/redescribed", Filling(kind), prefix=prefix):
+                node = packing.read_node(kind, row["key"], descriptions.at(row["props"], head))
+                if arrays.find(kind, node.key) >= 0 and node.key not in named.get(kind, ()):
+                    found.append(node)
     for kind, keys in named.items():
         for batch in chunks(sorted(keys), packing.ROWS):
             asked = [packing.plain(key) for key in batch]
             for row in await store.read("facts/known_nodes", Filling(kind), keys=asked):
-                found.append(packing.read_node(kind, row["key"], row["props"]))
+                stored = descriptions.at(row["props"], head)
+                found.append(packing.read_node(kind, row["key"], stored))
     return found

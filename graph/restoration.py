@@ -16,6 +16,7 @@ from graph.backup import FORMAT, KEPT, MANIFEST, VERSION, Saved, digest_of
 from graph.bolt import Line, Row, Transaction
 from graph.claims import Claim
 from graph.cypher import EDGE_VALUES, Filling
+from graph.descriptions import WAS
 from graph.errors import CorruptError, DiskError, InputError, NotFoundError, SchemaError
 from graph.facts import Hyperedge, Scope
 from graph.lease import disk_error
@@ -208,10 +209,12 @@ class _Restoration:
         scope = self.entry.scope
         state, runs, columns = self._head_of_file()
         await self._begin(runs)
-        nodes = [packing.read_node(NodeKind(label), key, props) for label, key, props in self._rows("nodes")]
+        rows = [(NodeKind(label), key, props) for label, key, props in self._rows("nodes")]
+        nodes = [packing.read_node(*row) for row in rows]
         if len(nodes) != self.entry.nodes:
             raise self._damaged(f"it holds {len(nodes)} nodes where {self.entry.nodes} are due")
         await writing.write_nodes(writing.Place(self.line, self.claim, scope, 0), nodes, silent)
+        await self._describe(rows)
         edges = 0
         waiting: list[tuple[Hyperedge, int, int | None]] = []
         for kind, born, ended, values, members in self._rows("edges"):
@@ -224,6 +227,13 @@ class _Restoration:
         if edges != self.entry.edges:
             raise self._damaged(f"it holds {edges} facts where {self.entry.edges} are due")
         await self._finish(state, runs)
+
+    async def _describe(self, rows: list[tuple[NodeKind, str, Row]]) -> None:
+        """What described nodes at earlier heads."""
+        for kind in NodeKind:
+            said = [[key, {WAS: props[WAS]}] for label, key, props in rows if label is kind and WAS in props]
+            for batch in chunks(said, packing.ROWS):
+                await self._do("facts/update_nodes", Filling(kind), rows=batch)
 
     def _path(self) -> Path:
         return self.backup.folder / "facts" / f"{self.entry.place}.gz"

@@ -19,7 +19,7 @@ from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass, field, replace
 from typing import Any, NamedTuple
 
-from graph import claims, embedded, migrations, packing, resumption, upkeep, writing
+from graph import claims, descriptions, embedded, migrations, packing, resumption, upkeep, writing
 from graph.bolt import Address, Line, Page, Row, Transaction
 from graph.claims import Claim, Owner
 from graph.cypher import Filling
@@ -314,7 +314,8 @@ class Store:
         async with self._line.reading(asked) as rows:
             async for place, page in rows:
                 label = parts[place][0]
-                yield [(packing.read_node(label, key, props), 0) for key, props in page]
+                described = ((key, descriptions.at(props, head)) for key, props in page)
+                yield [(packing.read_node(label, key, props), 0) for key, props in described]
 
     def reading(
         self, statements: Iterable[tuple[str, Filling, Mapping[str, Any]]]
@@ -351,7 +352,10 @@ class Store:
             state = await self._repository(scope)
             if not state:
                 raise NotFoundError(f"{scope} is not in the store.", "`maestro status` lists what is.")
-            return await upkeep.prune(self._line, claim, scope, state["head"] - keep, dry_run)
+            horizon = state["head"] - keep
+            # The head of a family that has not moved since can be told, however long ago that was.
+            described = min([horizon, *_heads(state).values()])
+            return await upkeep.prune(self._line, claim, scope, horizon, dry_run, described)
         finally:
             await asyncio.shield(claim.release(self._line))
 

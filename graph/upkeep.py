@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
-from typing import TypeVar
+from typing import Any, TypeVar
 
-from graph import packing
+from graph import descriptions, packing
 from graph.bolt import Line, Row, Transaction
 from graph.claims import Claim
 from graph.cypher import Filling
@@ -84,6 +84,7 @@ async def sweep(line: Line, claim: Claim, scope: Scope, run: int) -> int:
         ended = {"prefix": packing.all_runs(scope), "run": run}
         ids = await _column(line, "facts/retired_by", Filling(edge=kind), "id", ended)
         await _each(line, claim, "facts/revive", Filling(edge=kind), "ids", ids)
+    await _redescribe(line, claim, scope, lambda kind, stored: descriptions.undone(kind, stored, run))
 
     async def settle(transaction: Transaction) -> None:
         await claim.renew(transaction)
@@ -93,8 +94,12 @@ async def sweep(line: Line, claim: Claim, scope: Scope, run: int) -> int:
     return gone
 
 
-async def prune(line: Line, claim: Claim, scope: Scope, horizon: int, dry_run: bool) -> Pruned:
+async def prune(
+    line: Line, claim: Claim, scope: Scope, horizon: int, dry_run: bool, described: int = 0
+) -> Pruned:
     """Delete hyperedges retired at the horizon or before it, then nodes that stand alone.
+
+    What described nodes otherwise goes up to the run `described`: no head before it can be told.
 
     That earlier heads cannot be told any more is noted before the first is deleted: pruning that breaks
     off, or runs while somebody reads, makes no earlier head look smaller than it was.
@@ -124,7 +129,23 @@ async def prune(line: Line, claim: Claim, scope: Scope, horizon: int, dry_run: b
             done.nodes[node] = len(keys)
         if not dry_run:
             await _each(line, claim, "facts/delete_nodes", Filling(node), "keys", keys)
+    if not dry_run:
+        await _redescribe(line, claim, scope, lambda _, stored: descriptions.forgotten(stored, described))
     return done
+
+
+async def _redescribe(
+    line: Line, claim: Claim, scope: Scope, said: Callable[[NodeKind, Row], Row | None]
+) -> None:
+    """Describe anew those nodes that were ever described otherwise, where `said` gives something."""
+    for kind in _NODE_KINDS:
+        if descriptions.versioned(scope, kind):
+            given = {"prefix": packing.key_prefix(scope, kind)}
+            rows = await line.read(
+                lambda tx, k=kind, p=given: tx.rows("facts/redescribed", Filling(k), p)  # type: ignore[misc]
+            )
+            new = [[row["key"], props] for row in rows if (props := said(kind, row["props"])) is not None]
+            await _each(line, claim, "facts/update_nodes", Filling(kind), "rows", new)
 
 
 async def forget(line: Line, claim: Claim, scope: Scope) -> int:
@@ -196,7 +217,7 @@ async def _column(line: Line, name: str, filling: Filling, column: str, params: 
     return [row[column] for row in rows]
 
 
-async def _each(line: Line, claim: Claim, name: str, filling: Filling, param: str, values: list[str]) -> int:
+async def _each(line: Line, claim: Claim, name: str, filling: Filling, param: str, values: list[Any]) -> int:
     """Run a writing statement over values, in small transactions, each of which renews the claim."""
     for batch in chunks(values, SMALL):
 

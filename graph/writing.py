@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import TypeAlias
 
-from graph import packing, upkeep
+from graph import descriptions, packing, upkeep
 from graph.bolt import Line, Row, Transaction
 from graph.claims import Claim
 from graph.cypher import Filling
@@ -58,12 +58,19 @@ async def _nodes(transaction: Transaction, place: Place, kind: NodeKind, batch: 
     if fresh:
         await transaction.rows("facts/create_nodes", filling, {"rows": fresh})
     moved = [
-        [row[0], said]
+        [row[0], said | _kept(place, kind, known[row[0]])]
         for row, node in zip(rows, batch, strict=True)
         if row[0] in known and (said := packing.changed(node, known[row[0]]))
     ]
     if moved:
         await transaction.rows("facts/update_nodes", filling, {"rows": moved})
+
+
+def _kept(place: Place, kind: NodeKind, stored: Row) -> Row:
+    """What described a node until now, for who asks about an earlier head."""
+    if not place.run or not descriptions.versioned(place.scope, kind):
+        return {}
+    return {descriptions.WAS: descriptions.noted(kind, stored, place.run)}
 
 
 async def write_edges(place: Place, edges: list[Hyperedge], progress: Progress) -> None:

@@ -307,18 +307,23 @@ def _authored(scope: Scope, ident: str, entry: Record, credits: _Credits) -> Ite
         yield from owners.values()
         members += [Member(role, NodeKind.OWNER, owner) for owner in owners]
     for path in entry.paths:
-        yield file_node(scope, path, language_of(path))
+        yield _file(scope, path)
         members.append(Member("file", NodeKind.FILE, scope.file(path)))
     if entry.authors:
         said: Props = (("at", entry.at), ("how", how)) if how else (("at", entry.at),)
         yield Hyperedge(EdgeKind.AUTHORED, scope, tuple(members), _said(), Tier.EXACT, props=said)
 
 
+def _file(scope: Scope, path: str) -> Node:
+    """A script without an ending says in its first line what it is: who reads files knows that."""
+    return file_node(scope, path, language_of(path) or None)
+
+
 def _renamed(scope: Scope, order: Iterable[str], records: dict[str, Record]) -> Iterator[Fact]:
     for ident in order:
         for old, new, percent in records[ident].renames:
-            yield file_node(scope, old, language_of(old))
-            yield file_node(scope, new, language_of(new))
+            yield _file(scope, old)
+            yield _file(scope, new)
             members = (
                 Member("now", NodeKind.FILE, scope.file(new)),
                 Member("before", NodeKind.FILE, scope.file(old)),
@@ -356,7 +361,7 @@ def _co_changed(
     for pair in mine_pairs(transactions):
         members = []
         for path in (pair.one, pair.other):
-            yield file_node(scope, path, language_of(path))
+            yield _file(scope, path)
             members.append(Member("file", NodeKind.FILE, scope.file(path)))
         props = (("confidence", pair.confidence), ("count", pair.common))
         yield Hyperedge(EdgeKind.CO_CHANGED, scope, tuple(members), _said(), props=props)

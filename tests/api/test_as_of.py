@@ -146,3 +146,28 @@ def test_what_was_pruned_is_refused_and_a_dry_run_prunes_nothing(made):
     assert "was pruned since" in said and told[1][:12] in said
     assert "refund" in names(maestro.json("impact", "tax", "--as-of", told[2])["reached"])
     assert maestro("doctor").exit_code == 0
+
+
+def test_what_is_shown_of_a_symbol_is_what_it_was(made):
+    """Its lines, what it is, and its file, each of which has changed since."""
+    maestro, clone, told = made("shown")
+    prices = (clone.root / "shop/prices.py").read_text("utf-8")
+    lower = "\n" * 7 + prices.replace("def refund(amount):\n    return", "class refund:\n    rate =")
+    clone.commit("Lower, and a class", {"shop/prices.py": lower.replace("-tax(amount)", "-tax(1)")})
+    maestro.json("index", str(clone.root))
+    clone.git("mv", "shop/prices.py", "shop/costs.py")
+    moved = clone.commit("Elsewhere", {})
+    maestro.json("index", str(clone.root))
+
+    def shown(*asked):
+        results = maestro.json("search", "refund", *asked)["results"]
+        (found,) = (each for each in results if each["name"] == "refund")
+        return found["path"], found["line"], found["sort"]
+
+    line = prices[: prices.index("def refund")].count("\n") + 1
+    assert shown() == shown("--as-of", moved) == ("shop/costs.py", line + 7, "class")
+    assert shown("--as-of", "HEAD~1") == ("shop/prices.py", line + 7, "class")
+    assert shown("--as-of", told[2]) == shown("--as-of", told[1]) == ("shop/prices.py", line, "function")
+    reached = maestro.json("impact", "tax", "--as-of", told[1])["reached"]
+    (refund,) = (each["symbol"] for each in reached if each["symbol"]["name"].endswith("refund"))
+    assert (refund["path"], refund["line"], refund["sort"]) == ("shop/prices.py", line, "function")

@@ -99,7 +99,7 @@ class _Reading:
             found = list(layout.executed(bits))
             if found:
                 return found
-        return [file_node(self.scope, path, language_of(path))]
+        return [file_node(self.scope, path, language_of(path) or None)]
 
     def layout(self, path: str) -> Layout | None:
         if path not in self.layouts:
@@ -123,7 +123,7 @@ class _Reading:
         if not path:
             self.unplaced[f"{case.holder}::{case.name}".strip(":")] = None
             return
-        file = file_node(self.scope, path, language_of(path))
+        file = file_node(self.scope, path, language_of(path) or None)
         yield file
         yield from self.edge(f"{path}::{case.name}", [file])
 
