@@ -75,8 +75,8 @@ def test_who_changed_what(sketch, mirrored):
 
 def test_what_a_files_name_does_not_tell_is_left_to_who_reads_it(sketch, mirrored):
     """Otherwise history would say of a script, in the store, that it is in no language."""
-    sketch.commit({"bin/tool": b"#!/usr/bin/env python3\n", "a.py": b""}, "First")
-    read = read_history(mirrored(sketch), sketch.commit({"bin/tool": b"2"}, "Second"), SCOPE)
+    first = sketch.commit({"bin/tool": b"#!/usr/bin/env python3\n", "a.py": b""}, "First")
+    read = read_history(mirrored(sketch), first, SCOPE)
     assert "language" not in node(read, NodeKind.FILE, "t/r:bin/tool")
 
 
