@@ -191,7 +191,10 @@ def _known_tests(code: Incidence | None) -> facts.Known:
     if code is None:
         return facts.Known(names, symbols)
     for edge in code.edges_of(EdgeKind.REALISES).tolist():
-        (test,), (symbol, *_) = code.in_role(edge, "test"), code.in_role(edge, "symbol")
+        found = code.in_role(edge, "symbol")
+        if not found:  # it says what ran before the tests of a module or class
+            continue
+        (test,), (symbol, *_) = code.in_role(edge, "test"), found
         key, path, below = code.keys[test], code.path(test), code.qualname(test)
         symbols[key] = code.keys[symbol]
         dotted = f"{path.rpartition('.')[0]}::{below}".replace("/", ".").replace("::", ".")

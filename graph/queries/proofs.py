@@ -21,7 +21,7 @@ _HOLDERS: dict[EdgeKind, tuple[str, ...]] = {
     EdgeKind.REGISTERS: ("registry", "registered"),
     EdgeKind.PATCHES: ("patcher",),
     EdgeKind.PARAMETRIZES: ("user",),
-    EdgeKind.REALISES: ("symbol",),
+    EdgeKind.REALISES: ("symbol", "module"),
 }
 """Which member holds the sites of a hyperedge, so that its lines count from that one's first line."""
 DEPENDENT_WORDS = {

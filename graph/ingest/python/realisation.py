@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from operator import attrgetter
 from posixpath import basename
 from typing import TYPE_CHECKING
 
@@ -30,6 +31,7 @@ def test_facts(program: Program, table: FixtureTable) -> Iterator[Fact]:
     facts = _Facts(program, table)
     for case in table.discovery.cases:
         yield from facts.test(case)
+    yield from facts.imported()
     yield from facts.handed()
     yield from facts.prepared()
 
@@ -62,25 +64,33 @@ class _Facts:
             ("path", case.path),
         )
         yield Node(NodeKind.TEST, key, props)
-        members = (
-            Member("test", NodeKind.TEST, key),
-            self.member("symbol", case.function),
-            *self._modules(case.path),
-            *(self.member("module", holder) for holder in case.holders),
-        )
-        said_by = Provenance(case.path, self.program.digest(case.path), resolver)
-        yield Hyperedge(
-            EdgeKind.REALISES,
-            self.scope,
-            members,
-            said_by,
-            Tier.EXACT,
-            Form.NONE,
-            (("framework", framework),),
-        )
+        members = (Member("test", NodeKind.TEST, key), self.member("symbol", case.function))
+        yield self._realises(case.path, resolver, framework, members)
+
+    def imported(self) -> Iterator[Fact]:
+        """What runs before the tests of a class, or of a module without one: said once for all of them."""
+        groups: dict[tuple[str, tuple[Target, ...], bool], list[str]] = {}
+        for case in self.table.discovery.cases:
+            key = self.scope.test(case.path, case.identifier)
+            groups.setdefault((case.path, case.holders, case.unittest), []).append(key)
+        for (path, holders, unittest), tests in groups.items():
+            framework = "unittest" if unittest else "pytest"
+            resolver = Resolver.UNITTEST if unittest else Resolver.PYTEST
+            members = (
+                *(Member("test", NodeKind.TEST, key) for key in sorted(set(tests))),
+                *_ordered((*self._modules(path), *(self.member("module", holder) for holder in holders))),
+            )
+            yield self._realises(path, resolver, framework, members)
+
+    def _realises(
+        self, path: str, resolver: Resolver, framework: str, members: tuple[Member, ...]
+    ) -> Hyperedge:
+        said_by = Provenance(path, self.program.digest(path), resolver)
+        props = (("framework", framework),)
+        return Hyperedge(EdgeKind.REALISES, self.scope, members, said_by, Tier.EXACT, Form.NONE, props)
 
     def _modules(self, path: str) -> tuple[Member, ...]:
-        """The test's own module and the conftest modules above it: their top level runs before it."""
+        """A file's own module and the conftest modules above it: their top level runs before its tests."""
         known = self._above.get(path)
         if known is None:
             root = self.table.discovery.configuration.of(path).root
@@ -140,13 +150,18 @@ class _Facts:
                 groups.setdefault((user.path, fixtures), []).append(user)
         for (path, fixtures), users in groups.items():
             members = (
-                *(self.member("user", user) for user in users),
-                *(self.member("fixture", fixture) for fixture in fixtures),
+                *_ordered(self.member("user", user) for user in users),
+                *_ordered(self.member("fixture", fixture) for fixture in fixtures),
             )
             said_by = Provenance(path, self.program.digest(path), Resolver.PYTEST)
             yield Hyperedge(
                 EdgeKind.PARAMETRIZES, self.scope, members, said_by, Tier.EXACT, Form.NONE, (("how", how),)
             )
+
+
+def _ordered(members: Iterable[Member]) -> list[Member]:
+    """Members of one role by key, each once: the store need then keep no places of them."""
+    return sorted(set(members), key=attrgetter("key"))
 
 
 def hook_calls(program: Program, table: FixtureTable) -> Iterator[CallSite]:

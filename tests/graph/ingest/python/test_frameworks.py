@@ -249,14 +249,23 @@ def test_realises_and_parametrizes():
         "framework": "pytest", "name": "TestA::test_x", "parametrized": False, "path": "tests/test_a.py",
     }  # fmt: skip
     realises = [f for f in found.extension.facts if isinstance(f, Hyperedge) and f.kind is EdgeKind.REALISES]
-    assert len(realises) == 2
-    assert [(member.role, member.kind, member.key) for member in realises[0].members] == [
-        ("test", NodeKind.TEST, "t/r:tests/test_a.py::TestA::test_x"),
-        ("symbol", NodeKind.SYMBOL, "t/r:tests/test_a.py::Base.test_x"),
-        ("module", NodeKind.SYMBOL, "t/r:tests/test_a.py::<module>"),
-        ("module", NodeKind.SYMBOL, "t/r:conftest.py::<module>"),
-        ("module", NodeKind.SYMBOL, "t/r:tests/conftest.py::<module>"),
-        ("module", NodeKind.SYMBOL, "t/r:tests/test_a.py::TestA"),
+    a, b = "t/r:tests/test_a.py::TestA", "t/r:tests/test_a.py::TestB"
+    above = ["t/r:conftest.py::<module>", "t/r:tests/conftest.py::<module>", "t/r:tests/test_a.py::<module>"]
+    assert [[(member.role, member.kind, member.key) for member in one.members] for one in realises] == [
+        *(
+            [
+                ("test", NodeKind.TEST, f"{klass}::test_x"),
+                ("symbol", NodeKind.SYMBOL, "t/r:tests/test_a.py::Base.test_x"),
+            ]
+            for klass in (a, b)
+        ),
+        *(
+            [
+                ("test", NodeKind.TEST, f"{klass}::test_x"),
+                *(("module", NodeKind.SYMBOL, key) for key in (*above, klass)),
+            ]
+            for klass in (a, b)
+        ),
     ]
     assert found.edges(EdgeKind.PARAMETRIZES) == {
         edge(("user", "Base.test_x"), ("fixture", fixture), tier=Tier.EXACT, how=how)
@@ -265,6 +274,27 @@ def test_realises_and_parametrizes():
     hooks = [call for call in found.extension.calls if call.resolver is Resolver.PYTEST]
     assert [(call.caller.path, found.name(call.targets[0]), call.tier) for call in hooks] == [
         ("conftest.py", "pytest_configure", Tier.HIERARCHY)
+    ]
+
+
+def test_what_runs_before_tests_is_said_once_a_class_or_module():
+    found = Linked(
+        {
+            "conftest.py": "import os\n",
+            "test_a.py": "def test_b(): pass\ndef test_a(): pass\n"
+            "class TestC:\n    def test_y(self): pass\n    def test_x(self): pass\n",
+        }
+    )
+    realises = [f for f in found.extension.facts if isinstance(f, Hyperedge) and f.kind is EdgeKind.REALISES]
+    before = [
+        [m.key.partition(":")[2] for m in one.members] for one in realises if one.members[1].role != "symbol"
+    ]
+    assert before == [
+        ["test_a.py::test_a", "test_a.py::test_b", "conftest.py::<module>", "test_a.py::<module>"],
+        [
+            *("test_a.py::TestC::test_x", "test_a.py::TestC::test_y"),
+            *("conftest.py::<module>", "test_a.py::<module>", "test_a.py::TestC"),
+        ],
     ]
 
 
