@@ -6,6 +6,7 @@ import socket
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from importlib import import_module
 from typing import Any, TypeVar
 
 import anyio
@@ -19,7 +20,7 @@ from starlette.routing import Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from strawberry.asgi import GraphQL
 
-from api import __version__, documents, selection
+from api import __version__, documents, selection, workers
 from api.failures import failure_of, masked
 from api.graphql.context import Context, begin
 from api.graphql.schema import schema
@@ -35,6 +36,8 @@ LARGEST = 16 * 1024 * 1024
 """Bytes of a question at most: a diff is part of one."""
 JSON = "application/json"
 BYTES = "application/octet-stream"
+_LATER = ("graph.incidence_file", "graph.overlay", "numpy.ma")
+"""Modules that come with the first questions; workers share what was imported before they were forked."""
 NAMES = ("localhost", "127.0.0.1", "[::1]")
 """Names that this machine calls itself by."""
 
@@ -248,8 +251,11 @@ def listen(host: str, port: int) -> socket.socket:
     return listening
 
 
-def run(settings: Settings, listening: socket.socket, *, uploads: bool = False) -> None:
-    """Serve until ctrl-C or SIGTERM; with `uploads`, recordings of tests are taken as well."""
+def run(settings: Settings, listening: socket.socket, *, uploads: bool = False, count: int = 1) -> None:
+    """Serve until ctrl-C or SIGTERM; with `uploads`, recordings of tests are taken as well.
+
+    `count`: how many processes answer, see `api.workers`.
+    """
     guard(failure_of(CorruptError("")).exit_code)
     config = uvicorn.Config(
         create(settings, uploads=uploads),
@@ -258,4 +264,27 @@ def run(settings: Settings, listening: socket.socket, *, uploads: bool = False) 
         server_header=False,
         timeout_graceful_shutdown=5,
     )
-    uvicorn.Server(config).run(sockets=[listening])
+    if count == 1:
+        uvicorn.Server(config).run(sockets=[listening])
+        return
+
+    def serve() -> None:
+        server = uvicorn.Server(config)
+        server.run(sockets=[listening])
+        if not server.started:
+            raise SystemExit(1)  # uvicorn has said why
+
+    config.load()
+    for name in _LATER:
+        import_module(name)
+    anyio.run(_greet, settings)
+    workers.run(count, serve)
+
+
+async def _greet(settings: Settings) -> None:
+    """Answer a question before there are workers: what it brings into memory is there once for all of them.
+
+    It also starts the store, and fails in words where there is none.
+    """
+    async with Service.open(settings) as service:
+        await schema.execute("{ repositories { name } }", context_value=begin(service))

@@ -22,8 +22,11 @@ def serve(
             "--uploads", help="Take recordings of tests from any program on this machine (docs/tests.md)."
         ),
     ] = False,
+    workers: Annotated[int, typer.Option(metavar="N", help="Processes that answer.")] = 1,
 ) -> None:
     """Answer over GraphQL at /graphql, for programs on this machine.
+
+    One process answers unless more --workers are asked for; those share what they can of its memory.
 
     There is no authentication yet, so anything but a loopback address is refused.
 
@@ -35,11 +38,13 @@ def serve(
     with failing(False) as settings:
         check_loopback(host)
         from api.application import listen, run
+        from api.workers import check
 
+        check(workers, uploads)
         listening = listen(host, port)
         address = f"http://{_shown(host)}:{listening.getsockname()[1]}/graphql"
         messages().print(Text(f"Maestro answers at {address} (ctrl-C stops it)"))
-        run(settings, listening, uploads=uploads)
+        run(settings, listening, uploads=uploads, count=workers)
 
 
 def check_loopback(host: str) -> None:
