@@ -12,7 +12,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 
 from maestro_selection import changes as comparing
-from maestro_selection import tables
+from maestro_selection import manifests, tables
 from maestro_selection.changes import FileChange
 from maestro_selection.ordering import Candidate
 from maestro_selection.recording import Recording
@@ -262,13 +262,21 @@ def _differing(
             )
             continue
         if not _is_python(path):
-            yield comparing.compare(path, before, after)
+            yield _compared(mirror, comparing.compare(path, before, after), before, after)
             continue
         old = _old_table(evidence, mirror, state, path, before)
         new = _table(evidence, mirror, path, after) if after is not None else None
         change = comparing.compare(path, old, new)
         if change:
-            yield change
+            yield _compared(mirror, change, before, after)
+
+
+def _compared(mirror: Mirror, change: FileChange, before: str | None, after: str | None) -> FileChange:
+    """A change, with what differs in it where it is one of a manifest."""
+    if not manifests.is_manifest(change.path):
+        return change
+    texts = (mirror.blob(blob) if blob and mirror.has(blob) else None for blob in (before, after))
+    return manifests.told(change, *texts)
 
 
 def _is_python(path: str) -> bool:

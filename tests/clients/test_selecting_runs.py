@@ -7,7 +7,7 @@ import json
 from dataclasses import replace
 
 import pytest
-from maestro_selection.recording import Note, read, write
+from maestro_selection.recording import Distribution, Note, read, write
 from pytest_maestro import local
 
 CODE = """\
@@ -184,15 +184,39 @@ def test_a_recording_that_cannot_be_read_runs_everything(project, change, told):
     [
         ({"roots": ("9" * 40,)}, "another repository"),
         ({"python": "3.2.0"}, "made with 3.2.0"),
-        ({"distributions": {}}, "installed differs"),
     ],
-    ids=["repository", "python", "distributions"],
+    ids=["repository", "python"],
 )
 def test_a_recording_of_something_else_runs_everything(project, changes, told):
     write(replace(project.recording(), **changes), project.place)
     decided = decide(project)
     assert told in decided.all_run
     assert not decided.skipped
+
+
+def test_what_is_installed_here_selects_too(project):
+    recording = project.recording()
+    write(replace(recording, distributions={}), project.place)
+    decided = decide(project)
+    assert not decided.skipped
+    assert any("is new, and who looks for it is not known" in note for note in decided.notes)
+    mine = Distribution("1.0", ("sums_of_others",))
+    write(replace(recording, distributions={**recording.distributions, "gone": mine}), project.place)
+    decided = decide(project)
+    assert {DOUBLE, HALF} <= decided.skipped
+    assert any("gone 1.0 is not installed any more" in note for note in decided.notes)
+
+
+def test_a_manifest_is_compared_with_what_was_recorded(project):
+    project.write({"requirements.txt": "nothing-like-it==1.0\n"})
+    project.commit()
+    ran = project.pytest("-q", "--maestro-record")
+    assert ran.status == 1, ran.text
+    project.write({"requirements.txt": "nothing-like-it==1.1\n"})
+    decided = decide(project)
+    assert {DOUBLE, HALF} <= decided.skipped
+    project.write({"requirements.txt": "nothing like it\n"})
+    assert not decide(project).skipped
 
 
 def test_an_earlier_part_made_with_something_else_runs(project):

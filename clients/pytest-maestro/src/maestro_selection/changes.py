@@ -19,9 +19,13 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from difflib import SequenceMatcher
+from typing import TYPE_CHECKING
 
 from maestro_selection.records import span
 from maestro_selection.tables import BLOCKS, BODY, CASES, CLASS, HANDLERS, FileTable, Statement, read
+
+if TYPE_CHECKING:
+    from maestro_selection.manifests import Difference
 
 CODE, IMPORT, DOC, HINTS, FILE, DATA = "code", "import", "doc", "hints", "file", "data"
 ADDED, REMOVED, CHANGED, MOVED = "added", "removed", "changed", "moved"
@@ -73,7 +77,8 @@ class FileChange:
     """What changed in one file, and its tables on both sides (None where there is no such file, or no
     Python).
 
-    `renamed_from` is the path it had before, when that differs.
+    `renamed_from` is the path it had before, when that differs. `manifest` is what differs
+    in a file that says what is installed or how tests run, where its texts are known (`manifests.told`).
     """
 
     path: str
@@ -81,6 +86,7 @@ class FileChange:
     new: FileTable | None
     changed: tuple[Changed, ...]
     renamed_from: str = ""
+    manifest: Difference | None = None
 
     def __iter__(self) -> Iterator[Changed]:
         return iter(self.changed)

@@ -63,6 +63,7 @@ class Writing:
             "collections": {path: self._trace(trace) for path, trace in held.collections.items()},
             "session": self._trace(held.session),
             "notes": [[note.kind, note.path, note.text, note.test] for note in held.notes],
+            "modules": sorted(held.modules),
             "tables": {path: self._table(path) for path in held.tables},
         }
         body["traces"] = [self._parts(trace) for trace in list(self.traces)]
@@ -145,6 +146,7 @@ class Reading:
             collections={path: self.traces[number] for path, number in body["collections"].items()},
             session=self.traces[body["session"]],
             notes=tuple(Note(*map(_text, parts)) for parts in body["notes"]),
+            modules=frozenset(map(_text, body.get("modules", ()))),
         )
 
     def _test(self, parts: list[Any]) -> Test:

@@ -100,10 +100,12 @@ class Distributions:
             self._open(place, listing)
 
     def _names_all(self, listing: Listing) -> bool:
-        """Whether a list names all that its distributions need, as far as that was installed."""
+        """Whether a list names all that its distributions need, as far as that was installed; none that was
+        may have been made for another purpose.
+        """
         listed = {each.name for each in listing.old} & {each.name for each in listing.new}
         needs = {each for name in listed & self.held.keys() for each in self.held[name].requires}
-        return needs & self.held.keys() <= listed
+        return bool(listed & self.held.keys()) and needs & self.held.keys() <= listed
 
     def _locked(self, place: str, listing: Listing) -> None:
         """A list that gives every distribution its version."""

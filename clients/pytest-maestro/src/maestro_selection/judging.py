@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 from maestro_selection.changes import (
     ADDED,
@@ -15,10 +15,12 @@ from maestro_selection.changes import (
     FileChange,
     Layout,
 )
+from maestro_selection.distributions import Distributions
 from maestro_selection.effects import CALLING
 from maestro_selection.evidence import own_span
+from maestro_selection.manifests import is_manifest
 from maestro_selection.program import Place, attribute, global_slot
-from maestro_selection.records import span
+from maestro_selection.records import Distribution, span
 from maestro_selection.spread import Cause, Reach, Spread, World, shown
 from maestro_selection.surroundings import Surroundings
 from maestro_selection.tables import BODY, CLASS, MODULE, FileTable
@@ -28,8 +30,11 @@ from maestro_selection.unseen import unseen
 class Judge:
     """Judges the changes of one question."""
 
-    def __init__(self, world: World, changes: list[FileChange]) -> None:
+    def __init__(
+        self, world: World, changes: list[FileChange], installed: Mapping[str, Distribution] | None = None
+    ) -> None:
         self.world = world
+        self.installed = installed
         self.evidence = world.evidence
         self.program = world.program
         self.changes = changes
@@ -41,7 +46,12 @@ class Judge:
     def judge(self) -> None:
         """Judges every change; what is found is in `groups`, `widened` and `notes`."""
         surroundings = Surroundings(self)
+        distributions = Distributions(self)
+        if self.installed is not None:
+            distributions.installed(self.installed, "what is installed")
         for change in self.changes:
+            if change and is_manifest(change.path):
+                distributions.judge(change)
             for changed in change:
                 if changed.kind == CODE:
                     self._code(change, changed)

@@ -266,6 +266,8 @@ def _joined(newer: Recording, older: Recording) -> Recording:
         collections=_joined_traces(older.collections, newer.collections),
         session=older.session | newer.session,
         notes=tuple(dict.fromkeys((*older.notes, *newer.notes))),
+        # Where one does not tell, nothing is known of both.
+        modules=newer.modules | older.modules if newer.modules and older.modules else frozenset(),
     )
 
 

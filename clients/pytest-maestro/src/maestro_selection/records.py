@@ -261,6 +261,8 @@ class Recording:
         What ran outside of all tests and imports (hooks of conftest files): it belongs to every test.
     notes : tuple of Note
         What could not be seen.
+    modules : frozenset of str
+        Top-level names of all modules that were loaded when the run ended; empty when that is not known.
     earlier : tuple of Recording
         Recordings of other states that were merged with this one, newest first. They may tell of tests that
         this one does not, and each is judged against its own state.
@@ -282,6 +284,7 @@ class Recording:
     collections: Mapping[str, Trace] = field(default_factory=dict)
     session: Trace = field(default_factory=Trace)
     notes: tuple[Note, ...] = ()
+    modules: frozenset[str] = frozenset()
     earlier: tuple[Recording, ...] = ()
 
     def states(self) -> Iterator[Recording]:

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 
 from maestro_selection.changes import FileChange
 from maestro_selection.evidence import Evidence
 from maestro_selection.judging import Judge
 from maestro_selection.ordering import Candidate, by_expectation, cover, within
-from maestro_selection.records import Recording
+from maestro_selection.records import Distribution, Recording
 from maestro_selection.spread import Cause, World
 
 SAFE, MINIMAL, BUDGET = "safe", "minimal", "budget"
@@ -74,26 +74,38 @@ class Selector:
         self.evidence.looking_up(self.program)
         self.evidence.enumerating(self.program)
 
-    def select(self, changes: Iterable[FileChange], *, mode: str = SAFE, seconds: float = 0.0) -> Selection:
+    def select(
+        self,
+        changes: Iterable[FileChange],
+        *,
+        mode: str = SAFE,
+        seconds: float = 0.0,
+        installed: Mapping[str, Distribution] | None = None,
+    ) -> Selection:
         """The tests that the changes can alter.
 
         Parameters
         ----------
+        installed : mapping of str to Distribution, optional
+            The distributions of the environment that the tests will run in, where that is at hand.
         mode : str
             `safe`: all of them. `minimal`: the cheapest that touch every changed statement. `budget`: those
             that are expected to find the most within `seconds`.
         """
+        judge = self._judged(changes, installed)
         if mode == SAFE:
-            return self._selection(self._judged(changes))
-        return _less(*self.weigh(changes), mode, seconds)
+            return self._selection(judge)
+        return _less(self._selection(judge), self._candidates(judge), mode, seconds)
 
     def weigh(self, changes: Iterable[FileChange]) -> tuple[Selection, list[Candidate]]:
         """The safe answer, and what is known of each of its tests to order or cut it by."""
         judge = self._judged(changes)
         return self._selection(judge), self._candidates(judge)
 
-    def _judged(self, changes: Iterable[FileChange]) -> Judge:
-        judge = Judge(self.world, list(changes))
+    def _judged(
+        self, changes: Iterable[FileChange], installed: Mapping[str, Distribution] | None = None
+    ) -> Judge:
+        judge = Judge(self.world, list(changes), installed)
         judge.judge()
         return judge
 
@@ -183,7 +195,12 @@ def _less(found: Selection, candidates: list[Candidate], mode: str, seconds: flo
 
 
 def select(
-    recording: Recording, changes: Iterable[FileChange], *, mode: str = SAFE, seconds: float = 0.0
+    recording: Recording,
+    changes: Iterable[FileChange],
+    *,
+    mode: str = SAFE,
+    seconds: float = 0.0,
+    installed: Mapping[str, Distribution] | None = None,
 ) -> Selection:
     """Selects the tests that changes since a recording can alter; see `Selector.select`."""
-    return Selector(recording).select(changes, mode=mode, seconds=seconds)
+    return Selector(recording).select(changes, mode=mode, seconds=seconds, installed=installed)

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from maestro_selection.changes import ADDED, CHANGED, DATA, DOC, FILE, HINTS, Changed, FileChange
 from maestro_selection.effects import CALLING, READING_DOC, READING_HINTS
 from maestro_selection.evidence import own_span
+from maestro_selection.manifests import is_manifest
 from maestro_selection.program import Place, attribute, global_slot
 from maestro_selection.spread import Cause
 from maestro_selection.tables import CLASS
@@ -16,26 +17,6 @@ from maestro_selection.tables import CLASS
 if TYPE_CHECKING:
     from maestro_selection.judging import Judge
 
-MANIFESTS = frozenset(
-    [
-        "pyproject.toml",
-        "setup.cfg",
-        "tox.ini",
-        "pytest.ini",
-        ".pytest.ini",
-        "setup.py",
-        "poetry.lock",
-        "uv.lock",
-        "pdm.lock",
-        "Pipfile",
-        "Pipfile.lock",
-        "pylock.toml",
-        "environment.yml",
-        "conda-lock.yml",
-        "noxfile.py",
-        ".python-version",
-    ]
-)
 BUILT = (".so", ".pyd", ".dll", ".dylib")
 PLAIN_DECORATORS = frozenset(
     [
@@ -183,10 +164,6 @@ class Surroundings:
         cause = Cause(f"{path} {changed.how}")
         name = posixpath.basename(path)
         evidence = self.evidence
-        if name in MANIFESTS or (name.startswith("requirements") and name.endswith((".txt", ".in"))):
-            why = f"{path} says what is installed or how tests run: which tests that reaches is not known"
-            self.found.widen(evidence.all, why, cause)
-            return
         if name.endswith(BUILT):
             self.found.widen(evidence.all, f"{path} is compiled, and who executes it is not seen", cause)
             return
@@ -202,7 +179,9 @@ class Surroundings:
         for file, trace in recording.collections.items():
             if evidence.opens(trace, path, listed):
                 self.found.widen(evidence.in_file(file), f"{path} is read while {file} is collected", cause)
-        if evidence.opens(recording.session, path, listed):
+        # Outside of all tests, pytest and its plugins read manifests: of what they read, `Distributions` tells.
+        of_the_run = is_manifest(path) and not recording.session.lines
+        if evidence.opens(recording.session, path, listed) and not of_the_run:
             self.found.widen(evidence.all, f"{path} is read outside of all tests", cause)
 
 

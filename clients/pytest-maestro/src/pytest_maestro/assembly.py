@@ -44,6 +44,7 @@ def seen(recorder: Recorder) -> Recording:
         collections={path: traces.of(activity) for path, activity in recorder.collections.items()},
         session=traces.of(recorder.ledger.session),
         notes=tuple(recorder.notes) + tuple(_modules_unseen(recorder)),
+        modules=frozenset(name.partition(".")[0] for name in sys.modules),
     )
 
 

@@ -2,22 +2,56 @@
 
 from __future__ import annotations
 
+import os
 import re
 import sys
+from collections.abc import Iterable
 from importlib import metadata
 from pathlib import PurePosixPath
 
 from maestro_selection.recording import Distribution
+from maestro_selection.requirements import normalised
 
-
-def normalised(name: str) -> str:
-    """A distribution's name as indexes compare them."""
-    return re.sub(r"[-_.]+", "-", name).lower()
+# Extras that name what a distribution's own developers use: the distribution itself needs none of it.
+DEVELOPING = frozenset(
+    (
+        *(
+            "dev",
+            "develop",
+            "devel",
+            "development",
+            "ci",
+            "release",
+            "qa",
+            "lint",
+            "linting",
+            "style",
+            "format",
+        ),
+        *(
+            "test",
+            "tests",
+            "testing",
+            "check",
+            "checks",
+            "cover",
+            "coverage",
+            "enabler",
+            "bench",
+            "benchmark",
+        ),
+        *("doc", "docs", "documentation", "typing", "type", "types", "mypy", "benchmarks"),
+    )
+)
+# Of setuptools and coverage, which are known to be part of every run.
+KNOWN_STARTS = frozenset(("distutils-precedence.pth", "a1_coverage.pth"))
+_EXTRA = re.compile(r"""extra\s*==\s*["']([^"']+)["']""")
 
 
 def distributions() -> dict[str, Distribution]:
     """Every installed distribution, by normalised name."""
     found: dict[str, Distribution] = {}
+    starts = _starts()
     for each in metadata.distributions():
         told = each.metadata["Name"]
         if not told or normalised(told) in found:
@@ -27,8 +61,8 @@ def distributions() -> dict[str, Distribution]:
         found[normalised(told)] = Distribution(
             each.version or "",
             tuple(sorted(_modules(each))),
-            tuple(sorted({_required(line) for line in each.requires or ()})),
-            any(entry.group == "pytest11" for entry in each.entry_points),
+            tuple(sorted(_needed(each.requires or ()))),
+            any(entry.group == "pytest11" for entry in each.entry_points) or _is_started(each, starts),
         )
     return dict(sorted(found.items()))
 
@@ -38,9 +72,41 @@ def _is_in_place(distribution: metadata.Distribution) -> bool:
     return re.search(r'"editable"\s*:\s*true', distribution.read_text("direct_url.json") or "") is not None
 
 
-def _required(line: str) -> str:
-    named = re.match(r"[A-Za-z0-9][A-Za-z0-9._-]*", line)
-    return normalised(named.group()) if named else ""
+def _starts() -> set[str]:
+    """Files by which code runs when the interpreter starts."""
+    found = set()
+    for folder in filter(os.path.isdir, sys.path):
+        for name in os.listdir(folder):
+            if name.endswith(".pth") and name not in KNOWN_STARTS and not name.startswith("__editable__"):
+                found.add(name)
+    return found
+
+
+def _is_started(distribution: metadata.Distribution, starts: set[str]) -> bool:
+    if not starts:
+        return False
+    record = distribution.read_text("RECORD") or ""
+    return any(f"\n{name}," in f"\n{record}" for name in starts)
+
+
+def _needed(lines: Iterable[str]) -> set[str]:
+    """The names that a distribution may use where they are installed."""
+    used, developing = set(), set()
+    for line in lines:
+        named = re.match(r"[A-Za-z0-9][A-Za-z0-9._-]*", line)
+        extras = {normalised(extra) for extra in _EXTRA.findall(line)}
+        name = normalised(named.group()) if named else ""
+        if not name:
+            continue
+        if extras and extras <= DEVELOPING:
+            developing.add(name)
+        elif extras != {"all"}:
+            used.add(name)
+        else:
+            used.add(f"all {name}")
+    # What stands under "all" is of another extra as well, as a rule.
+    everything = {name[4:] for name in used if name.startswith("all ")}
+    return {name for name in used if " " not in name} | (everything - developing)
 
 
 def _modules(distribution: metadata.Distribution) -> set[str]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from pathlib import Path
 
-from maestro_selection import changes, selection
+from maestro_selection import changes, manifests, selection
 from maestro_selection.recording import Recording, RecordingError, read
 from maestro_selection.tables import FileTable
 from pytest_maestro.checkout import Checkout
@@ -53,7 +53,8 @@ def decide(place: Path, folder: str, own: Iterable[Path]) -> Decision:
         if refused:
             reasons.update((node, (refused,)) for node in unknown)
             continue
-        found = selection.select(state, differences(state, checkout, files))
+        differing = differences(state, checkout, files)
+        found = selection.select(state, differing, installed=here.distributions)
         for chosen in found.tests:
             if chosen.node not in known:
                 reasons[chosen.node] = chosen.reasons[0] if chosen.reasons else ("the change can alter it",)
@@ -74,7 +75,7 @@ def _settle(state: Recording, node: str, reasons: dict[str, tuple[str, ...]], sk
 
 
 class Here:
-    """What a recording has to fit: this repository, this Python, what is installed."""
+    """What a recording has to fit: this repository and this Python; and what is installed here."""
 
     def __init__(self, checkout: Checkout) -> None:
         self.roots = checkout.roots()
@@ -88,12 +89,7 @@ class Here:
         there = (recording.python, recording.implementation, recording.platform)
         if self.interpreter != there:
             return f"The recording was made with {' '.join(there)}, and this is {' '.join(self.interpreter)}."
-        now, before = self.distributions, recording.distributions
-        moved = [name for name in sorted(now.keys() | before.keys()) if now.get(name) != before.get(name)]
-        if not moved:
-            return ""
-        shown = ", ".join(moved[:3]) + (f" and {len(moved) - 3} more" if len(moved) > 3 else "")
-        return f"What is installed differs from the recording: {shown}."
+        return ""
 
 
 def _told(recording: Recording, checkout: Checkout) -> str:
@@ -125,10 +121,13 @@ def differences(state: Recording, checkout: Checkout, files: dict[str, str]) -> 
         if before == after and before:
             continue
         if path.endswith(PYTHON):
-            found.append(changes.compare(path, _table(state, checkout, path), _text(checkout, path, after)))
+            change = changes.compare(path, _table(state, checkout, path), _text(checkout, path, after))
         else:
             # Blob ids stand for the contents, of which only that they differ is asked; none is empty.
-            found.append(changes.compare(path, before if before is None else before or "?", after))
+            change = changes.compare(path, before if before is None else before or "?", after)
+        if change and manifests.is_manifest(path) and before:
+            change = manifests.told(change, checkout.text(before), _text(checkout, path, after))
+        found.append(change)
     return found
 
 
