@@ -166,6 +166,7 @@ async def index_here(clone: Path, data: Path, edit: bool, cache: Path | None) ->
     """Our side: index from nothing, then the history, then (with `edit`) one line."""
     from graph.facts import Scope
     from graph.indexing import IndexReport, index
+    from graph.reading import Reading, reading_ahead
     from graph.residence import Residence
     from graph.store import Store, StoreSettings
     from graph.workspace import Workspace
@@ -174,17 +175,19 @@ async def index_here(clone: Path, data: Path, edit: bool, cache: Path | None) ->
     settings = StoreSettings(data_dir=data / "store", idle_seconds=0, cache_dir=cache)
     figures: dict[str, float] = {}
 
-    async def timed(name: str, history: bool = False) -> IndexReport:
+    async def timed(name: str, reading: Reading | None = None, history: bool = False) -> IndexReport:
         wall, cpu = time.perf_counter(), used_here() + used_by_servers(data)
-        report = await index(store, workspace, scope, clone, with_history=history, residence=residence)
+        report = await index(
+            store, workspace, scope, clone, with_history=history, residence=residence, reading=reading
+        )
         figures[f"{name}_wall"] = time.perf_counter() - wall
         figures[f"{name}_cpu"] = used_here() + used_by_servers(data) - cpu
         return report
 
-    async with Store.open(settings) as store:
-        await store.migrate()
-        with Residence() as residence:
-            report = await timed("code")
+    with Residence() as residence, reading_ahead(workspace, scope, clone, residence=residence) as reading:
+        async with Store.open(settings) as store:
+            await store.migrate()
+            report = await timed("code", reading)
             figures["code_done"] = time.time()
             figures["own_cpu"], figures["server_cpu"] = used_here(), used_by_servers(data)
             figures["nodes"], figures["edges"] = report.nodes, report.edges

@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 import time
+from contextlib import nullcontext
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 
 from graph import past
 from graph.delta import Delta, carried, difference, none
-from graph.errors import StoreError
 from graph.facts import Batch, Hyperedge, Node, Scope
+from graph.foundation import Foundation, give_up
 from graph.incidence import Incidence
 from graph.ingest import history
 from graph.ingest.git import Commit, Mirror
 from graph.memory import uncollected
 from graph.progress import Progress, silent
+from graph.reading import Reading, find_commit
 from graph.renewal import pays
 from graph.residence import Residence, moved
 from graph.resolution import Resolution, content_of, fingerprint, holds, open_arrays, resolve
@@ -74,6 +77,7 @@ async def index(
     with_history: bool = True,
     progress: Progress = silent,
     residence: Residence | None = None,
+    reading: Reading | None = None,
 ) -> IndexReport:
     """Index a revision of a clone; a repository's head moves only when everything was written.
 
@@ -87,6 +91,9 @@ async def index(
         Resolve and compare everything again, even where nothing changed.
     residence : Residence, optional
         What a Maestro that stays up keeps of the trees it read: an edit is then a small matter.
+    reading : Reading, optional
+        What `reading.reading_ahead` began to read, given the same workspace, scope, source, revision, engine
+        and residence.
 
     Raises
     ------
@@ -97,14 +104,19 @@ async def index(
     """
     begun = time.monotonic()
     workspace.prepare(scope)
-    with workspace.writing(scope):
-        progress("reading the repository", 0, 0)
-        mirror = Mirror.refresh(source, workspace.mirror(scope))
-        commit = mirror.head() if rev == "HEAD" else mirror.resolve(rev)
+    with workspace.writing(scope) if reading is None else reading.held:
+        if reading is None:
+            progress("reading the repository", 0, 0)
+            mirror, commit = find_commit(source, workspace.mirror(scope), rev)
+        else:
+            mirror, commit = await reading.found()
+        resident = None if full else residence
         indexed = await _index_code(
-            store, workspace, mirror, scope, commit, full, engine, progress, None if full else residence
+            store, workspace, mirror, scope, commit, full, engine, progress, resident, reading
         )
         resolution, delta, head, arrays = indexed
+        if reading is not None:
+            reading.end()  # where it was not needed, it is not to stand in the way of what follows
         past = None
         if with_history:
             past = await _index_history(store, workspace, mirror, scope, commit, progress)
@@ -137,6 +149,7 @@ async def _index_code(
     engine: bool,
     progress: Progress,
     residence: Residence | None,
+    reading: Reading | None,
 ) -> tuple[Resolution | None, Delta, int, Incidence]:
     head = await store.head(scope)
     arrays = await current_arrays(store, workspace, scope)
@@ -149,29 +162,47 @@ async def _index_code(
     )
     if same and not full and arrays is not None and head is not None:
         return None, none(), head.number, arrays
-    content = content_of(mirror, scope, commit.tree)
-    if arrays is not None and not full and holds(mirror, arrays, content, engine):
-        return await _move_head(store, workspace, scope, commit, arrays)
-    resolution = resolve(
-        workspace, mirror, scope, commit.tree, engine=engine, progress=progress, residence=residence
-    )
-    run = await store.begin(
-        scope, commit=commit.id, tree=commit.tree, families=CODE_FAMILIES, resolver=fingerprint(engine)
-    )
-    delta, births = _delta(arrays, resolution, run, engine)
-    await write(store, run, delta, progress)
-    built = carried(
-        arrays,
-        resolution.batch,
-        delta,
-        births,
-        scope=scope,
-        head=run.number,
+    begin = partial(
+        store.begin,
+        scope,
         commit=commit.id,
         tree=commit.tree,
+        families=CODE_FAMILIES,
         resolver=fingerprint(engine),
-        anew=full,
     )
+    if arrays is None:
+        beside = Reading(
+            workspace, scope, lambda: (mirror, commit), engine=engine, progress=progress, residence=residence
+        )
+        with beside if reading is None else nullcontext(reading) as begun:
+            resolution, delta, run, built = await Foundation(store, begin).lay(
+                begun, fingerprint(engine), progress
+            )
+    else:
+        content = content_of(mirror, scope, commit.tree)
+        if not full and holds(mirror, arrays, content, engine):
+            return await _move_head(store, workspace, scope, commit, arrays)
+        if reading is not None:
+            resolution = await reading.resolution()
+        else:
+            resolution = resolve(
+                workspace, mirror, scope, commit.tree, engine=engine, progress=progress, residence=residence
+            )
+        run = await begin()
+        delta, births = _delta(arrays, resolution, run, engine)
+        await write(store, run, delta, progress)
+        built = carried(
+            arrays,
+            resolution.batch,
+            delta,
+            births,
+            scope=scope,
+            head=run.number,
+            commit=commit.id,
+            tree=commit.tree,
+            resolver=fingerprint(engine),
+            anew=full,
+        )
     await store.flip(run)
     built.save(workspace.arrays(scope, "code"))
     return resolution, delta, run.number, built
@@ -209,11 +240,7 @@ async def write(store: Store, run: Run, delta: Delta, progress: Progress) -> Non
         await store.write(run, delta.nodes, delta.created, progress)
         await store.retire(run, delta.retired)
     except BaseException as failure:
-        try:
-            await store.abandon(run)
-        except StoreError as second:
-            # The next run sweeps what this one left; what went wrong first is what people must see.
-            failure.add_note(f"The run could not be given up either: {second}")
+        await give_up(store, run, failure)
         raise
 
 
