@@ -9,7 +9,6 @@ from contextlib import asynccontextmanager, nullcontext
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
-from threading import Lock
 
 from api import documents, earlier, reviewing, selection, translation
 from api.clones import check_name, clone_of, remember_clone, repository_name, room
@@ -49,8 +48,6 @@ class Service:
     """Arrays of repositories at the head they were last asked for."""
     residence: Residence | None = None
     """What is kept of the trees that were read, where the service stays up."""
-    reading: Lock = field(default_factory=Lock)
-    """Held by whoever uses the residence, which serves one at a time."""
 
     @staticmethod
     @asynccontextmanager
@@ -64,7 +61,7 @@ class Service:
         progress("starting the store", 0, 0)
         async with Store.open(settings.store()) as store:
             await store.migrate()
-            with Residence() if stays else nullcontext() as residence:
+            with Residence(settings.engine_idle) if stays else nullcontext() as residence:
                 yield Service(settings, store, Workspace(settings.data), offload, residence=residence)
 
     def scope(self, name: str) -> Scope:
@@ -260,19 +257,15 @@ class Service:
         A service that stays up reads a side from the tree that it read last. One question at a time may do
         so; another that comes meanwhile reads for itself.
         """
-        resident = self.residence is not None and self.reading.acquire(blocking=False)
-        try:
+        with self.residence.lent() if self.residence is not None else nullcontext() as residence:
             return judgement.judge(
                 self.workspace,
                 mirror,
                 change,
                 engine=self.settings.engine,
                 progress=progress,
-                residence=self.residence if resident else None,
+                residence=residence,
             )
-        finally:
-            if resident:
-                self.reading.release()
 
     def change(self, mirror: Mirror, scope: Scope, question: Question) -> Change:
         """The change that a question is about."""

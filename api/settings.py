@@ -124,6 +124,13 @@ class Settings:
     engine: bool = _setting(
         _switch, True, "on", "Resolve Python with the type engine; off leaves it to our own reader alone."
     )
+    engine_idle: float = _setting(
+        _seconds,
+        900.0,
+        "900",
+        "Seconds without a question about a change after which a service ends the type engine that it "
+        "keeps, and forgets what it read; the next such question starts it anew.",
+    )
     history: bool = _setting(
         _switch, True, "on", "Read the history too: authors, renames, what changes together."
     )

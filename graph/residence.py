@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+import gc
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
+from threading import Lock, Timer
 
 import numpy as np
 from numpy.typing import NDArray
@@ -29,11 +34,54 @@ class Step:
 
 
 class Residence:
-    """Holds readers' last readings; `close` it when Maestro goes."""
+    """Holds readers' last readings; `close` it when Maestro goes.
 
-    def __init__(self) -> None:
+    Parameters
+    ----------
+    idle : float or None
+        Seconds without a question (`lent`) after which everything is forgotten and what stayed up for it
+        ended; the next question begins anew. None keeps it.
+    """
+
+    def __init__(self, idle: float | None = None) -> None:
         self.python = Resident()
         self._last: dict[Scope, tuple[str, list[Fact]]] = {}
+        self._idle = idle
+        self._asked = 0.0
+        self._taken = Lock()
+        self._timer: Timer | None = None
+
+    @contextmanager
+    def lent(self) -> Iterator[Residence | None]:
+        """This, for the time of one question; None while another question has it."""
+        if not self._taken.acquire(blocking=False):
+            yield None
+            return
+        try:
+            yield self
+        finally:
+            self._asked = time.monotonic()
+            if self._idle is not None:
+                self._wait(self._idle)
+            self._taken.release()
+
+    def _wait(self, seconds: float) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+        self._timer = Timer(seconds, self._end_idle)
+        self._timer.daemon = True
+        self._timer.start()
+
+    def _end_idle(self) -> None:
+        """Forget everything, unless a question came meanwhile."""
+        if not self._taken.acquire(blocking=False):
+            return  # it begins the wait again
+        try:
+            if self._idle is not None and time.monotonic() - self._asked >= self._idle:
+                self._forget()
+                gc.collect()  # what was read refers to itself
+        finally:
+            self._taken.release()
 
     def step(self, scope: Scope, rest: list[Fact]) -> str | None:
         """The tree read last, where all that is not said by code was the same; None otherwise."""
@@ -46,6 +94,12 @@ class Residence:
 
     def close(self) -> None:
         """Forget everything, and end what stayed up for it."""
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer.join()
+        self._forget()
+
+    def _forget(self) -> None:
         self.python.close()
         self._last.clear()
 
