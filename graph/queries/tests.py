@@ -189,7 +189,7 @@ def select(
         widened.update(dict.fromkeys(chosen.widened))
         notes.update(dict.fromkeys(chosen.notes))
         far = distance(state, mirror, head)
-        paths = tuple(change.path for change in found)
+        paths = tuple(change.path for change in found if change)
         states.append(Judged(state.commit, state.dirty, far, len(state.tests), paths))
         new = set(_new_tests(found))
         fresh = new if fresh is None else fresh & new
@@ -266,9 +266,8 @@ def _differing(
             continue
         old = _old_table(evidence, mirror, state, path, before)
         new = _table(evidence, mirror, path, after) if after is not None else None
-        change = comparing.compare(path, old, new)
-        if change:
-            yield _compared(mirror, change, before, after)
+        # One that changes nothing at run time still differs for tests that read the text.
+        yield _compared(mirror, comparing.compare(path, old, new), before, after)
 
 
 def _compared(mirror: Mirror, change: FileChange, before: str | None, after: str | None) -> FileChange:

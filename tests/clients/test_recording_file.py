@@ -43,6 +43,7 @@ traces = st.builds(
     some,
     some,
     st.frozensets(st.builds(Process, names, st.booleans()), max_size=2),
+    some,
 )
 outcomes = st.builds(
     Outcome, st.sampled_from(["passed", "failed", "skipped"]), names, st.floats(0, 100, allow_nan=False)
@@ -78,6 +79,9 @@ recordings = st.builds(
     collections=st.dictionaries(paths, traces, max_size=2),
     session=traces,
     notes=st.lists(st.builds(Note, names, names, names, names), max_size=2).map(tuple),
+    readers=st.dictionaries(
+        paths, st.frozensets(st.tuples(paths, st.integers(1, 4000)), max_size=2), max_size=2
+    ),
 )
 
 

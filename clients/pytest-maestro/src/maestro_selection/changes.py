@@ -77,7 +77,8 @@ class FileChange:
     """What changed in one file, and its tables on both sides (None where there is no such file, or no
     Python).
 
-    `renamed_from` is the path it had before, when that differs. `manifest` is what differs
+    `renamed_from` is the path it had before, when that differs. `differs` tells whether a Python file's text
+    does, were it in a comment: true unless both texts were given and are the same. `manifest` is what differs
     in a file that says what is installed or how tests run, where its texts are known (`manifests.told`).
     """
 
@@ -86,6 +87,7 @@ class FileChange:
     new: FileTable | None
     changed: tuple[Changed, ...]
     renamed_from: str = ""
+    differs: bool = True
     manifest: Difference | None = None
 
     def __iter__(self) -> Iterator[Changed]:
@@ -108,7 +110,9 @@ def compare(
     if not path.endswith((".py", ".pyi", ".pyw")):
         how = ADDED if old is None else REMOVED if new is None else CHANGED
         found = () if old == new else (Changed(path, DATA, how),)
-        return FileChange(path, None, None, found)
+        return FileChange(path, None, None, found, differs=False)
+    if old is new or (isinstance(old, (str, bytes)) and old == new):
+        return FileChange(path, None, None, (), differs=False)
     before = _table(path, old)
     after = _table(path, new)
     if before is None or after is None:

@@ -64,6 +64,7 @@ class Writing:
             "session": self._trace(held.session),
             "notes": [[note.kind, note.path, note.text, note.test] for note in held.notes],
             "modules": sorted(held.modules),
+            "readers": {path: sorted(readers) for path, readers in sorted(held.readers.items())},
             "tables": {path: self._table(path) for path in held.tables},
         }
         body["traces"] = [self._parts(trace) for trace in list(self.traces)]
@@ -108,6 +109,7 @@ class Writing:
             sorted(trace.variables),
             [self._path(path) for path in sorted(trace.imported)],
             sorted([each.program, each.followed] for each in trace.processes),
+            [self._path(path) for path in sorted(trace.sought)],
         ]
 
 
@@ -147,6 +149,10 @@ class Reading:
             session=self.traces[body["session"]],
             notes=tuple(Note(*map(_text, parts)) for parts in body["notes"]),
             modules=frozenset(map(_text, body.get("modules", ()))),
+            readers={
+                path: frozenset((_text(file), int(line)) for file, line in readers)
+                for path, readers in body.get("readers", {}).items()
+            },
         )
 
     def _test(self, parts: list[Any]) -> Test:
@@ -164,7 +170,8 @@ class Reading:
         )
 
     def _trace(self, parts: list[Any]) -> Trace:
-        lines, opened, listed, variables, imported, processes = parts
+        # Version 1 does not tell what was sought.
+        lines, opened, listed, variables, imported, processes, *sought = parts
         pairs = iter(lines)
         return Trace(
             {self.paths[path]: self.sets[bits] for path, bits in zip(pairs, pairs)},
@@ -173,6 +180,7 @@ class Reading:
             frozenset(map(_text, variables)),
             frozenset(self.paths[path] for path in imported),
             frozenset(Process(_text(program), bool(followed)) for program, followed in processes),
+            frozenset(self.paths[path] for paths in sought for path in paths),
         )
 
 

@@ -4,7 +4,7 @@ integer.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence, Set
 
 from maestro_selection.effects import BY_NAME, COMPUTED, LISTING, RUNNING
 from maestro_selection.program import Program
@@ -143,30 +143,26 @@ class Evidence:
         for step in self.test(number).steps:
             yield step.trace
 
-    def opens(self, trace: Trace, path: str, listed: bool) -> bool:
-        """Whether a stretch of the run opened a file, or (where it matters) listed a folder that it is in."""
-        if path in trace.opened:
-            return True
-        if not listed:
-            return False
-        folder = path.rpartition("/")[0] or "."
-        return folder in trace.listed
-
-    def opening(self, path: str, listed: bool) -> int:
-        """Tests that opened a file, or listed the folder that it is in."""
+    def finding(self, path: str, turned: Sequence[str]) -> int:
+        """Tests that opened a file, or could see that these paths came or went."""
         mask = 0
         for number in range(len(self.nodes)):
-            if any(self.opens(trace, path, listed) for trace in self.traces(number)):
+            if any(finds(trace, path, turned) for trace in self.traces(number)):
                 mask |= 1 << number
         return mask
 
-    def listing(self, folder: str) -> int:
-        """Tests that listed a folder."""
-        mask = 0
-        for number in range(len(self.nodes)):
-            if any(folder in trace.listed for trace in self.traces(number)):
-                mask |= 1 << number
-        return mask
+    def turning(self, path: str, gone: Set[str]) -> tuple[str, ...]:
+        """What is there on one side only, when a file comes or goes (with all of `gone`): itself, and the
+        folders that hold nothing else.
+        """
+        found = [path]
+        folder = path.rpartition("/")[0]
+        while folder and not any(
+            other.startswith(f"{folder}/") for other in self.recording.files if other not in gone
+        ):
+            found.append(folder)
+            folder = folder.rpartition("/")[0]
+        return tuple(found)
 
     def unfollowed(self) -> int:
         """Tests that started a Python process which could not be followed."""
@@ -176,6 +172,19 @@ class Evidence:
                 if any(p.program.startswith("python") and not p.followed for p in trace.processes):
                     mask |= 1 << number
         return mask
+
+
+def finds(trace: Trace, path: str, turned: Sequence[str]) -> bool:
+    """Whether a stretch of the run opened a file, or could see that these paths came or went."""
+    if path in trace.opened:
+        return True
+    for each in turned:
+        # What is tried to be opened or listed, and is not there, is sought as well.
+        if each in trace.sought or each in trace.opened or each in trace.listed:
+            return True
+        if (each.rpartition("/")[0] or ".") in trace.listed:
+            return True
+    return False
 
 
 def own_span(table: FileTable, index: int) -> int:

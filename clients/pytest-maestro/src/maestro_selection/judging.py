@@ -21,6 +21,7 @@ from maestro_selection.evidence import own_span
 from maestro_selection.manifests import is_manifest
 from maestro_selection.program import Place, attribute, global_slot
 from maestro_selection.records import Distribution, span
+from maestro_selection.sentinels import sentinels
 from maestro_selection.spread import Cause, Reach, Spread, World, shown
 from maestro_selection.surroundings import Surroundings
 from maestro_selection.tables import BODY, CLASS, MODULE, FileTable
@@ -50,6 +51,7 @@ class Judge:
         if self.installed is not None:
             distributions.installed(self.installed, "what is installed")
         for change in self.changes:
+            surroundings.text(change)
             if change and is_manifest(change.path):
                 distributions.judge(change)
             for changed in change:
@@ -65,6 +67,10 @@ class Judge:
             for node in nodes:
                 mask |= 1 << self.evidence.place[node]
             self.widen(mask, why, Cause(why))
+        selected = 0
+        for tests, _ in self.groups:
+            selected |= tests
+        self.groups += sentinels(self.evidence, self.program, self.changes, selected, self._never_runs)
 
     def _take(self, reach: Reach) -> None:
         self.groups.extend(reach.groups)
@@ -95,6 +101,7 @@ class Judge:
                 self.widen(evidence.in_file(file), f"{changed} is executed while {file} is collected", cause)
         if evidence.recording.session.lines.get(path, 0) & changed.lines:
             self.widen(evidence.all, f"{changed} is executed outside of all tests", cause)
+        self.globals.kept_outside(path, scope, changed.lines, cause)
 
     def _versions(self, change: FileChange, changed: Changed) -> Iterator[tuple[FileTable, int]]:
         for table, index in ((change.old, changed.old), (change.new, changed.new)):

@@ -75,12 +75,13 @@ __all__ = [
 ]
 
 FORMAT = "maestro-recording"
-VERSION = 1
+VERSION = 2
 OUTCOMES_KEPT = 20
 LIMIT = 2 << 30
 """Bytes that a recording may unpack to, unless the caller says otherwise."""
 
 Source = Union[str, "os.PathLike[str]", bytes]
+_Readers = Mapping[str, "frozenset[tuple[str, int]]"]
 
 
 class RecordingError(Exception):
@@ -266,6 +267,7 @@ def _joined(newer: Recording, older: Recording) -> Recording:
         collections=_joined_traces(older.collections, newer.collections),
         session=older.session | newer.session,
         notes=tuple(dict.fromkeys((*older.notes, *newer.notes))),
+        readers=_joined_readers(older.readers, newer.readers),
         # Where one does not tell, nothing is known of both.
         modules=newer.modules | older.modules if newer.modules and older.modules else frozenset(),
     )
@@ -278,6 +280,11 @@ def _joined_test(older: Test, newer: Test) -> Test:
         outcomes=(*older.outcomes, *newer.outcomes)[-OUTCOMES_KEPT:],
         steps=tuple(dict.fromkeys((*older.steps, *newer.steps))),
     )
+
+
+def _joined_readers(older: _Readers, newer: _Readers) -> _Readers:
+    none: frozenset[tuple[str, int]] = frozenset()
+    return {path: older.get(path, none) | newer.get(path, none) for path in {**older, **newer}}
 
 
 def _joined_traces(older: Mapping[str, Trace], newer: Mapping[str, Trace]) -> dict[str, Trace]:

@@ -71,6 +71,8 @@ class Trace:
         that were asked for by `importlib.import_module`.
     processes : frozenset of Process
         Processes that were started.
+    sought : frozenset of str
+        Files and folders of which it was asked whether they are there, other than by opening or listing.
     """
 
     lines: Mapping[str, int] = field(default_factory=dict)
@@ -79,14 +81,15 @@ class Trace:
     variables: frozenset[str] = frozenset()
     imported: frozenset[str] = frozenset()
     processes: frozenset[Process] = frozenset()
+    sought: frozenset[str] = frozenset()
 
     def __bool__(self) -> bool:
-        return bool(
-            self.lines or self.opened or self.listed or self.variables or self.imported or self.processes
-        )
+        files = self.opened or self.listed or self.sought
+        return bool(self.lines or files or self.variables or self.imported or self.processes)
 
     def __hash__(self) -> int:
-        return hash((frozenset(self.lines.items()), self.opened, self.listed, self.variables, self.imported))
+        files = self.opened, self.listed, self.sought
+        return hash((frozenset(self.lines.items()), files, self.variables, self.imported))
 
     def __or__(self, other: Trace) -> Trace:
         lines = dict(self.lines)
@@ -99,6 +102,7 @@ class Trace:
             self.variables | other.variables,
             self.imported | other.imported,
             self.processes | other.processes,
+            self.sought | other.sought,
         )
 
 
@@ -261,6 +265,9 @@ class Recording:
         What ran outside of all tests and imports (hooks of conftest files): it belongs to every test.
     notes : tuple of Note
         What could not be seen.
+    readers : mapping of str to frozenset of (str, int)
+        For each path that was opened, listed or sought: the functions on whose behalf, as file and first
+        line. A function that keeps what it read spares the next test the reading.
     modules : frozenset of str
         Top-level names of all modules that were loaded when the run ended; empty when that is not known.
     earlier : tuple of Recording
@@ -284,6 +291,7 @@ class Recording:
     collections: Mapping[str, Trace] = field(default_factory=dict)
     session: Trace = field(default_factory=Trace)
     notes: tuple[Note, ...] = ()
+    readers: Mapping[str, frozenset[tuple[str, int]]] = field(default_factory=dict)
     modules: frozenset[str] = frozenset()
     earlier: tuple[Recording, ...] = ()
 

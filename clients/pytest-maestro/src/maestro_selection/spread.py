@@ -8,7 +8,7 @@ slot through the statements that run at import, and ends at the tests that execu
 from __future__ import annotations
 
 import builtins
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 
 from maestro_selection.changes import DEFINITIONS
@@ -17,6 +17,7 @@ from maestro_selection.effects import BY_NAME, CALLING, LISTING, MILD
 from maestro_selection.evidence import Evidence, own_span
 from maestro_selection.program import Place, Program, attribute, global_slot
 from maestro_selection.reaching import BUILTIN_METHODS, Keeper, Reaching
+from maestro_selection.records import Trace
 from maestro_selection.tables import CLASS, FUNCTION, MODULE, FileTable
 
 # Names that pytest and unittest look up themselves in a module or class.
@@ -237,15 +238,31 @@ class Spread:
                 self._tests(mask, Cause(f"it is executed while {file} is collected", cause))
         if recording.session.lines.get(path, 0) & lines:
             self._tests(evidence.all & within, Cause("it is executed outside of all tests", cause))
+        self.kept_outside(path, scope, lines, cause)
 
-    def kept(self, path: str, scope: int, mask: int, cause: Cause) -> None:
-        """What differs in a function can be kept, by code on whose behalf it runs, and be read by other
-        tests.
+    def kept_outside(self, path: str, scope: int, lines: int, cause: Cause) -> None:
+        """What these lines of a function made for an import, or while a file was collected, can be kept for
+        tests, which then execute none of them.
         """
-        if not mask or self.program.tables[path].scopes[scope].kind != FUNCTION:
+        recording = self.evidence.recording
+        traces = [*recording.imports.values(), *recording.collections.values()]
+        outside = [trace for trace in traces if trace.lines.get(path, 0) & lines]
+        if outside:
+            self.kept(path, scope, 0, cause, outside)
+
+    def kept(self, path: str, scope: int, mask: int, cause: Cause, outside: Sequence[Trace] = ()) -> None:
+        """What differs in a function can be kept, by code on whose behalf it runs, and be read by other
+        tests. It was made by the tests of `mask`, and by what is traced in `outside`.
+        """
+        if not (mask or outside) or self.program.tables[path].scopes[scope].kind != FUNCTION:
             return
         for keeper in self.reaching.keepers_for(path, scope):
-            if keeper.slot not in self._kept and self.evidence.executing(keeper.path, keeper.lines) & mask:
+            if keeper.slot in self._kept:
+                continue
+            by_tests = mask and self.evidence.executing(keeper.path, keeper.lines) & mask
+            # Values that imports put somewhere are followed from the statements that do.
+            made = keeper.whole and any(t.lines.get(keeper.path, 0) & keeper.lines for t in outside)
+            if by_tests or made:
                 self._kept.add(keeper.slot)
                 where = f"{keeper.path} ({self.program.tables[keeper.path].scopes[keeper.scope].name})"
                 why = Cause(f"{shown(keeper.slot)} keeps it for other tests, in {where}", cause)

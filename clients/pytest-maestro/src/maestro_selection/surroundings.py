@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import builtins
 import posixpath
+from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
-from maestro_selection.changes import ADDED, CHANGED, DATA, DOC, FILE, HINTS, Changed, FileChange
+from maestro_selection.changes import ADDED, CHANGED, DATA, DOC, FILE, HINTS, REMOVED, Changed, FileChange
 from maestro_selection.effects import CALLING, READING_DOC, READING_HINTS
-from maestro_selection.evidence import own_span
+from maestro_selection.evidence import finds, own_span
 from maestro_selection.manifests import is_manifest
 from maestro_selection.program import Place, attribute, global_slot
+from maestro_selection.records import Trace
 from maestro_selection.spread import Cause
-from maestro_selection.tables import CLASS
+from maestro_selection.tables import CLASS, FUNCTION, FileTable
 
 if TYPE_CHECKING:
     from maestro_selection.judging import Judge
@@ -41,6 +43,9 @@ class Surroundings:
         self.found = judge
         self.evidence = judge.evidence
         self.program = judge.program
+        self.gone = {
+            change.path for change in judge.changes if any(one.how == REMOVED for one in whole(change))
+        }
 
     def judge(self, change: FileChange, changed: Changed) -> None:
         """Judges one change that is of no statement."""
@@ -157,7 +162,14 @@ class Surroundings:
             for index, statement in enumerate(table.statements):
                 if any(one[0] in names for one in statement.effects.imports):
                     self.found.globals.statement((file, index), Cause(f"{file} imports its name", cause))
-        self.found.add(self.evidence.listing(folder or "."), Cause("its folder was listed", cause))
+
+    def text(self, change: FileChange) -> None:
+        """A Python file's text differs, were it in a comment alone: for who read it as text, or looked
+        whether it is there.
+        """
+        if change.differs:
+            how = next((one.how for one in whole(change)), CHANGED)
+            self._found(change.path, how, Cause(f"{change.path} {how}"))
 
     def _data(self, changed: Changed) -> None:
         path = changed.path
@@ -167,22 +179,62 @@ class Surroundings:
         if name.endswith(BUILT):
             self.found.widen(evidence.all, f"{path} is compiled, and who executes it is not seen", cause)
             return
-        listed = changed.how != CHANGED
-        how = "it is opened, or its folder listed" if listed else "it is opened"
-        self.found.add(evidence.opening(path, listed), Cause(how, cause))
-        recording = evidence.recording
+        self._found(path, changed.how, cause)
+
+    def _found(self, path: str, how: str, cause: Cause) -> None:
+        """For who opened a file or, where it comes or goes, looked for it or listed its folder."""
+        evidence, recording = self.evidence, self.evidence.recording
+        turned = evidence.turning(path, self.gone) if how != CHANGED else ()
+        looked = "it is opened, looked for, or its folder listed" if turned else "it is opened"
+        mask = evidence.finding(path, turned)
+        self.found.add(mask, Cause(looked, cause))
+        outside = []
         for file, trace in recording.imports.items():
-            if evidence.opens(trace, path, listed):
+            if finds(trace, path, turned):
+                outside.append(trace)
                 read = Cause(f"it is read while {file} is imported", cause)
                 for index in self.found.globals.calling(file) if file in self.program.tables else ():
                     self.found.globals.flow((file, index), read)
         for file, trace in recording.collections.items():
-            if evidence.opens(trace, path, listed):
+            if finds(trace, path, turned):
+                outside.append(trace)
                 self.found.widen(evidence.in_file(file), f"{path} is read while {file} is collected", cause)
-        # Outside of all tests, pytest and its plugins read manifests: of what they read, `Distributions` tells.
-        of_the_run = is_manifest(path) and not recording.session.lines
-        if evidence.opens(recording.session, path, listed) and not of_the_run:
+        if finds(recording.session, path, turned) and not self._read_by_the_run(path):
             self.found.widen(evidence.all, f"{path} is read outside of all tests", cause)
+        self._kept(
+            {path, *turned, *(each.rpartition("/")[0] or "." for each in turned)}, mask, outside, cause
+        )
+
+    def _read_by_the_run(self, path: str) -> bool:
+        """Whether pytest and its plugins alone read a manifest outside of all tests: of what they read there,
+        `Distributions` tells.
+        """
+        recording = self.evidence.recording
+        own = recording.readers.get(path) if recording.readers else recording.session.lines
+        return is_manifest(path) and not own
+
+    def _kept(self, paths: set[str], mask: int, outside: list[Trace], cause: Cause) -> None:
+        """For those whom another one spared the reading, by keeping what it read."""
+        for known in sorted(paths):
+            for file, line in sorted(self.evidence.recording.readers.get(known, ())):
+                scope = function_at(self.program.tables.get(file), line)
+                if scope:
+                    read = Cause(f"{known} is read at {file}:{line}", cause)
+                    self.found.globals.kept(file, scope, mask, read, outside)
+
+
+def whole(change: FileChange) -> Iterator[Changed]:
+    """That a file came, went, or changed in a way that is not told apart."""
+    return (one for one in change if one.kind in (FILE, DATA))
+
+
+def function_at(table: FileTable | None, line: int) -> int:
+    """The innermost function around a line; 0 where there is none."""
+    found = 0
+    for number, scope in enumerate(table.scopes if table is not None else ()):
+        if scope.kind == FUNCTION and scope.first <= line <= scope.last:
+            found = number  # an inner one comes after those around it
+    return found
 
 
 BUILTINS = frozenset(dir(builtins))

@@ -14,7 +14,7 @@ _NONE: frozenset[str] = frozenset()
 class Activity:
     """What one stretch of a run did so far; becomes a `Trace`. Lines are bitmaps by path."""
 
-    __slots__ = ("imported", "lines", "listed", "opened", "processes", "variables")
+    __slots__ = ("imported", "lines", "listed", "opened", "processes", "sought", "variables")
 
     def __init__(self) -> None:
         self.lines: dict[str, int] = {}
@@ -24,6 +24,7 @@ class Activity:
         self.variables: Names = _NONE
         self.imported: Names = _NONE
         self.processes: frozenset[Process] = frozenset()
+        self.sought: Names = _NONE
 
     def open(self, path: str) -> None:
         """Enter a file that was opened."""
@@ -32,6 +33,10 @@ class Activity:
     def list(self, path: str) -> None:
         """Enter a folder that was listed."""
         self.listed = _with(self.listed, path)
+
+    def seek(self, path: str) -> None:
+        """Enter a path of which it was asked whether it is there."""
+        self.sought = _with(self.sought, path)
 
     def ask(self, variable: str) -> None:
         """Enter a variable that was asked for."""
@@ -55,6 +60,7 @@ class Activity:
             self.add(path, bits)
         self.opened = {*self.opened, *other.opened}
         self.listed = {*self.listed, *other.listed}
+        self.sought = {*self.sought, *other.sought}
         self.variables = {*self.variables, *other.variables}
         self.imported = {*self.imported, *other.imported}
         self.processes |= other.processes
@@ -69,6 +75,7 @@ class Activity:
             variables,
             frozenset(self.imported),
             self.processes,
+            frozenset(self.sought - unwanted),
         )
 
 
@@ -92,6 +99,8 @@ class Ledger:
         self.current = self.session
         self.drain: Callable[[], None] = lambda: None
         self.timeline: list[tuple[float, Activity]] = []
+        self.readers: dict[str, set[tuple[str, int]]] = {}
+        """For each path that was opened, listed or sought: the functions on whose behalf."""
         self.pinned = False
         """Whether one activity has all (in a process that is followed as a whole)."""
 

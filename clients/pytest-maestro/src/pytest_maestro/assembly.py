@@ -45,6 +45,7 @@ def seen(recorder: Recorder) -> Recording:
         session=traces.of(recorder.ledger.session),
         notes=tuple(recorder.notes) + tuple(_modules_unseen(recorder)),
         modules=frozenset(name.partition(".")[0] for name in sys.modules),
+        readers={path: frozenset(readers) for path, readers in recorder.ledger.readers.items()},
     )
 
 
@@ -132,7 +133,7 @@ def completed(recording: Recording, before: Before, previous: Recording | None) 
     """
     checkout = before.checkout
     files = dict(before.files)
-    used = {path for trace in traces_of(recording) for path in (*trace.lines, *trace.opened)}
+    used = {path for trace in traces_of(recording) for path in (*trace.lines, *trace.opened, *trace.sought)}
     used |= recording.imports.keys()
     files.update(checkout.blobs(used - files.keys()))
     after, _ = checkout.files()

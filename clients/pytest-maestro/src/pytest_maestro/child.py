@@ -41,6 +41,7 @@ class Child:
         self.since = since
         self.process = os.getpid()
         self.activity = Activity()
+        self.readers: dict[str, set[tuple[str, int]]] = {}
         self.expected: list[list[Any]] = []
         self.told = False
 
@@ -62,6 +63,8 @@ class Child:
                 "lines": {path: format(bits, "x") for path, bits in done.lines.items()},
                 "opened": sorted(done.opened),
                 "listed": sorted(done.listed),
+                "sought": sorted(done.sought),
+                "readers": {path: sorted(readers) for path, readers in self.readers.items()},
                 "variables": sorted(done.variables),
                 "imported": sorted(done.imported),
                 "processes": sorted([each.program, each.followed] for each in done.processes),
@@ -104,6 +107,7 @@ def _begin(folder: str, since: str) -> None:
     place, ledger = Place(told["root"], told["apart"]), Ledger()
     child = Child(folder, since)
     ledger.session = ledger.current = child.activity
+    child.readers = ledger.readers
     ledger.pinned = True
     # Not into the activity itself: after this process has forked, another one is current.
     lines = Lines(place, ledger.enter)
@@ -179,6 +183,7 @@ def _follow_fork(ledger: Any) -> None:
     drain()  # what the parent did is its own to tell
     child = Child(Forks.folder, repr(time.monotonic()))
     ledger.pinned, ledger.current = True, child.activity
+    child.readers = ledger.readers
     started.expected = child.expected
     leave = os._exit
 

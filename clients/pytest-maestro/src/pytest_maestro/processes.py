@@ -149,6 +149,8 @@ class Processes:
         lost = {content["since"] for stem, content in begun.items() if stem not in ended}
         for content in ended.values():
             trace = _trace(content)
+            for path, readers in content["readers"].items():
+                self.ledger.readers.setdefault(path, set()).update((file, line) for file, line in readers)
             processes = {
                 Process(program, since in told and since not in lost)
                 for program, since in content["expected"]
@@ -202,4 +204,5 @@ def _trace(content: dict[str, Any]) -> Trace:
         frozenset(content["variables"]),
         frozenset(content["imported"]),
         frozenset(Process(program, followed) for program, followed in content["processes"]),
+        frozenset(content["sought"]),
     )

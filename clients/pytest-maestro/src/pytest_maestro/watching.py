@@ -11,6 +11,8 @@ import importlib
 import importlib.machinery
 import inspect
 import os
+import pathlib
+import stat as file_mode
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -24,6 +26,26 @@ IMPORT_SYSTEM = ("<frozen importlib._bootstrap_external>", "<frozen importlib._b
 TEXT_CACHES = ("linecache", "tokenize")
 LISTING = ("os", "pathlib", "glob")
 """Modules that list folders for others."""
+LOOKING = ("genericpath", "ntpath", "os", "pathlib", "posixpath", "shutil")
+"""Modules that look for files for others."""
+WITHOUT_INTEREST = frozenset(
+    (
+        *TEXT_CACHES,
+        "_pytest",
+        "coverage",
+        "inspect",
+        "iniconfig",
+        "pluggy",
+        "pytest_cov",
+        "pytest_maestro",
+        "xdist",
+    )
+)
+"""Whose looking for files no test depends on."""
+RESOLVING = ("realpath", "_joinrealpath")
+"""Functions that ask of every folder on the way whether it is a link."""
+ABOUT_CONTENT = frozenset(("getsize", "getmtime", "getctime", "getatime", "stat"))
+"""Functions of `LOOKING` that tell more of a file than that it is there."""
 
 Started = Callable[[str, Any, Any], None]
 """Is given the program, its arguments, and the environment or None."""
@@ -57,6 +79,7 @@ class Watch:
         self._wrap_imports()
         self._wrap_environment()
         self._wrap_source()
+        self._wrap_looking()
         Hook.watching(self)
 
     def stop(self) -> None:
@@ -94,6 +117,35 @@ class Watch:
         if inner.endswith(".py") and (inner == self._importing or _read_for_display()):
             return
         self.ledger.current.open(inner)
+        self._read_by(inner)
+
+    def _read_by(self, inner: str) -> None:
+        """Enter the functions of the repository that this is done for."""
+        readers = self.ledger.readers.setdefault(inner, set())
+        frame: Any = sys._getframe(2)
+        while frame is not None:
+            code = frame.f_code
+            if code.co_name != "<module>":
+                path = self.place.relative(code.co_filename) if code.co_filename[:1] != "<" else ""
+                if path:
+                    readers.add((path, code.co_firstlineno))
+            frame = frame.f_back
+
+    def sought(self, path: Any, told: str) -> None:
+        """A path is asked about, by `os.stat` and the like; `told` is the function that does."""
+        name = _name(path)
+        inner = self.place.relative(name) if name is not None else ""
+        if not inner or inner == ".":
+            return
+        asking = _asked_by()
+        if asking is None:
+            return
+        # Beside being there, a file has a size and a time; a module's are its source's, which nothing reads.
+        if (asking or told) in ABOUT_CONTENT and not inner.endswith(".py") and _is_file(name):
+            self.ledger.current.open(inner)
+        else:
+            self.ledger.current.seek(inner)
+        self._read_by(inner)
 
     def listed(self, args: tuple[Any, ...]) -> None:
         """A folder is about to be listed."""
@@ -101,6 +153,7 @@ class Watch:
         inner = self.place.relative(name) if name is not None else ""
         if inner and not _listed_to_find():
             self.ledger.current.list(inner)
+            self._read_by(inner)
 
     def connected(self, args: tuple[Any, ...]) -> None:
         """An SQLite database is about to be opened."""
@@ -186,6 +239,38 @@ class Watch:
         self._replace(mapping, "__getitem__", getitem)
         self._replace(mapping, "__iter__", iterate)
 
+    def _wrap_looking(self) -> None:
+        for name in ("stat", "lstat", "access"):
+            before = getattr(os, name)
+            made = self._watched_looking(before)
+            for able in (
+                os.supports_follow_symlinks,
+                os.supports_dir_fd,
+                os.supports_fd,
+                os.supports_effective_ids,
+            ):
+                if before in able:
+                    # Programs ask whether the function they have can do this or that.
+                    able.add(made)
+                    self._undo.append(functools.partial(able.discard, made))
+            self._replace(os, name, made)
+            accessor: Any = getattr(pathlib, "_NormalAccessor", None)  # before Python 3.11
+            if accessor is not None and name in vars(accessor):
+                self._replace(accessor, name, staticmethod(made))
+
+    def _watched_looking(self, before: Any) -> Any:
+        told = before.__name__
+
+        @functools.wraps(before)
+        def looked(path: Any, *others: Any, **named: Any) -> Any:
+            try:
+                self.sought(path, told)
+            except Exception as error:  # a program must run as it would without being recorded
+                Hook.faults.append(f"os.{told}: {type(error).__name__}: {error}")
+            return before(path, *others, **named)
+
+        return looked
+
     def _wrap_source(self) -> None:
         find = inspect.findsource
 
@@ -235,6 +320,31 @@ def _read_for_display() -> bool:
             return False
         frame = frame.f_back
     return False
+
+
+def _is_file(name: str | None, look: Any = os.stat) -> bool:
+    """Whether there is such a file; by the function itself, which nobody watches."""
+    try:
+        return name is not None and file_mode.S_ISREG(look(name).st_mode)
+    except (OSError, ValueError):
+        return False
+
+
+def _asked_by() -> str | None:
+    """The function of the standard library through which a path is asked about, empty where it is asked
+    about directly; None where it is of no interest.
+    """
+    frame = sys._getframe(3)
+    name = frame.f_globals.get("__name__", "")
+    through = ""
+    while frame.f_back is not None and name in LOOKING:
+        through = frame.f_code.co_name
+        if through in RESOLVING:
+            return None
+        frame = frame.f_back
+        name = frame.f_globals.get("__name__", "")
+    of_no_interest = name.partition(".")[0] in WITHOUT_INTEREST or frame.f_code.co_filename in IMPORT_SYSTEM
+    return None if of_no_interest else through
 
 
 def _listed_to_find() -> bool:
