@@ -29,16 +29,20 @@ _SCHEMES = ("bolt", "bolt+s", "bolt+ssc", "neo4j", "neo4j+s", "neo4j+ssc")
 
 
 def _folder(text: str) -> Path:
-    path = Path(text).expanduser()
-    if not path.is_absolute():
-        raise ValueError("a path that begins at the root, such as /var/lib/maestro")
-    return path
+    return _rooted(text, "/var/lib/maestro")
 
 
 def _file(text: str) -> Path:
-    path = Path(text).expanduser()
+    return _rooted(text, "/etc/maestro/absences.jsonl")
+
+
+def _rooted(text: str, example: str) -> Path:
+    try:
+        path = Path(text).expanduser()
+    except RuntimeError as error:
+        raise ValueError("a path in the home folder of a user who is known here") from error
     if not path.is_absolute():
-        raise ValueError("a path that begins at the root, such as /etc/maestro/absences.jsonl")
+        raise ValueError(f"a path that begins at the root, such as {example}")
     return path
 
 

@@ -24,7 +24,7 @@ from graph.facts import Scope
 from graph.settings import StoreSettings
 from graph.store import Store
 
-SERVERS = frozenset({"server", "own_server", "service_environment"})
+SERVERS = frozenset({"server", "lone_server", "own_server", "service_environment"})
 """Fixtures that lead to the server under test; what asks for none of them touches no store."""
 APART = "apart"
 """Mark of tests that open a store which is the same whichever server the tests run on."""
@@ -110,6 +110,29 @@ async def store(store_settings: StoreSettings) -> AsyncIterator[Store]:
 def scope() -> Scope:
     """A repository that no other test has."""
     return Scope(f"t{uuid.uuid4().hex[:10]}", "small")
+
+
+@pytest.fixture(scope="module")
+def lone_server(
+    tmp_path_factory: pytest.TempPathFactory,
+) -> Iterator[servers.Embedded | servers.Neo4j | servers.Given]:
+    """A server for one file of tests, which may ask what all of it holds, and forget it."""
+    made = servers.make(os.environ, tmp_path_factory.mktemp("lone"))
+    try:
+        made.start()
+        yield made
+    finally:
+        made.stop()
+
+
+@pytest.fixture
+async def lone_store(lone_server: servers.Embedded | servers.Neo4j | servers.Given) -> AsyncIterator[Store]:
+    """An open store of the current schema on that server, with nothing in it."""
+    async with Store.open(lone_server.settings) as opened:
+        await opened.migrate()
+        for each in await opened.repositories():
+            await opened.forget(each.scope)
+        yield opened
 
 
 @pytest.fixture

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import subprocess
+import uuid
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -116,8 +117,8 @@ def service_environment(
 
 
 @pytest.fixture
-def tenant(request: pytest.FixtureRequest, tmp_path: Path) -> str:
-    return f"t{tmp_path.parent.name}-{tmp_path.name}".replace("_", "-")[:60].rstrip("-")
+def tenant() -> str:
+    return f"t{uuid.uuid4().hex[:12]}"
 
 
 @pytest.fixture

@@ -11,7 +11,7 @@ from api.settings import Settings, read_settings
 from graph.errors import InputError
 
 MALFORMED = {
-    "data": ["relative/folder", "."],
+    "data": ["relative/folder", ".", "~nobody-is-called-so/maestro"],
     "tenant": ["two words", "../up", "-dash", "a" * 64],
     "neo4j_uri": ["localhost:7687", "http://localhost", "bolt://", "bolt://user:secret@host"],
     "neo4j_user": ["line\nend"],

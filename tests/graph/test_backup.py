@@ -48,10 +48,13 @@ async def write(store: Store, scope: Scope, number: int) -> None:
 
 
 @pytest.fixture
+def store(lone_store):
+    return lone_store
+
+
+@pytest.fixture
 async def scope(store, workspace):
-    """A repository with a few runs, one pruned, and files of its own. Others' are forgotten."""
-    for each in await store.repositories():
-        await store.forget(each.scope)
+    """A repository with a few runs, one pruned, and files of its own."""
     made = Scope(f"t{uuid.uuid4().hex[:8]}", "kept")
     for number in range(1, RUNS + 1):
         await write(store, made, number)

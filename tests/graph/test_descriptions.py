@@ -122,6 +122,12 @@ def said(arrays: Incidence) -> tuple[Sort | None, int, bool]:
 
 
 @pytest.fixture
+def store(lone_store):
+    """One that can be saved and restored with nobody else's repositories."""
+    return lone_store
+
+
+@pytest.fixture
 def indexed(store, tmp_path):
     return Indexed(store, Workspace(tmp_path / "data"))
 

@@ -174,7 +174,7 @@ def test_a_hundred_thousand_nodes_are_united_quickly():
     facts = [*contains(dict.fromkeys(names, 1))]
     facts += [call(names[i], names[i * 7 % 20_000], lines=(j,)) for i in range(20_000) for j in range(3)]
     base, head = built(facts), built([*facts[1:-50], *contains({"x": 1})])
-    begun = time.perf_counter()
+    begun = time.process_time()
     union = unite(base, head)
-    assert time.perf_counter() - begun < 2
+    assert time.process_time() - begun < 2
     assert union.edge_count >= head.edge_count

@@ -72,7 +72,7 @@ TREES = st.dictionaries(
     flags=st.lists(
         st.sampled_from(["-M", "-C", "--find-copies-harder", "-U0", "-U1", "--no-prefix", "-W", "--text"]),
         max_size=3,
-    ),
+    ).filter(lambda flags: not {"-U0", "-W"} <= set(flags)),  # git applies those as `--unidiff-zero` alone
 )
 @settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck))
 def test_what_git_prints_gives_what_git_had(before: Files, after: Files, flags: list[str], tmp_path_factory):

@@ -110,9 +110,9 @@ def test_an_unchanged_clone_costs_next_to_nothing(sketch, mirrored):
     for number in range(30):
         sketch.commit({f"f{number}": b"%d" % number})
     mirrored(sketch)
-    start = time.perf_counter()
+    start = time.process_time()
     mirrored(sketch)
-    assert time.perf_counter() - start < 0.05
+    assert time.process_time() - start < 0.05
 
 
 def test_an_open_mirror_sees_a_later_refresh(sketch, mirrored):

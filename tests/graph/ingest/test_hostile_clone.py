@@ -286,11 +286,11 @@ def test_a_tree_without_end_is_refused_in_time(sketch, tmp_path):
         tree = sketch.raw_tree({b"%d" % n: (0o040000, tree.raw) for n in range(10)})
     sketch.commit({}, tree=tree)
     mirror = Mirror.refresh(sketch.path, tmp_path / "mirror")
-    start = time.perf_counter()
+    start = time.process_time()
     for ask in (mirror.files, lambda tree: mirror.changes(None, tree), mirror.paths):
         with pytest.raises(RepositoryError, match="files or"):
             ask(mirror.head().tree)
-    assert time.perf_counter() - start < 30
+    assert time.process_time() - start < 30
 
 
 def test_a_tree_without_bottom_is_refused(sketch, tmp_path):

@@ -294,7 +294,7 @@ globs = st.builds(
 tree_paths = st.lists(st.text(alphabet="ab.", min_size=1, max_size=3), min_size=1, max_size=5).map("/".join)
 
 
-@settings(max_examples=1500)
+@settings(max_examples=600)
 @given(st.lists(globs, min_size=1, max_size=6), st.lists(tree_paths, min_size=1, max_size=6))
 def test_the_matcher_is_the_slow_reference(patterns, some_paths):
     matcher = Matcher([compile_github(pattern) for pattern in patterns])
@@ -306,10 +306,10 @@ def test_the_matcher_is_the_slow_reference(patterns, some_paths):
 def test_hostile_patterns_take_no_time():
     patterns = ["**/a" * 40 + "/b", "*a" * 90 + "b", "/" + "**/*a*a*a*/" * 20 + "x", "a/" * 500 + "b"]
     rules = parse_codeowners("\n".join(f"{pattern} @x" for pattern in patterns), Dialect.GITHUB)
-    start = time.perf_counter()
+    start = time.process_time()
     for path in ("a/" * 600 + "c", "a" * 250, "/".join(["aaaaaaa"] * 200)):
         rules.match(path)
-    assert time.perf_counter() - start < 2
+    assert time.process_time() - start < 2
 
 
 def test_many_files_and_rules_take_less_than_a_second():
@@ -318,9 +318,9 @@ def test_many_files_and_rules_take_less_than_a_second():
     many = [f"services/s{n % 400}/pkg{n % 7}/mod{n}.py" for n in range(15_000)]
     many += [f"src/x{n % 50}/p{n % 300}/f{n}.e{n % 300}" for n in range(15_000)]
     rules = parse_codeowners(text)
-    start = time.perf_counter()
+    start = time.process_time()
     found = [rules.match(path) for path in many]
-    assert time.perf_counter() - start < 1
+    assert time.process_time() - start < 1
     assert all(found)
 
 
