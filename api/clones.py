@@ -66,6 +66,17 @@ def remember_clone(workspace: Workspace, scope: Scope, source: Path) -> None:
     replace_file(workspace.of(scope) / "clone", os.fsencode(locate(source).root))
 
 
+def check_same_clone(workspace: Workspace, scope: Scope, source: Path, named: bool) -> None:
+    """Two clones whose folders have one name must not take turns in one place by accident: InputError."""
+    known = clone_of(workspace, scope)
+    if named or known is None or known == locate(source).root or not known.exists():
+        return
+    raise InputError(
+        f"{scope.repository} is the name of {known}, which is indexed already.",
+        "Give this one a name of its own: maestro index PATH --name NAME.",
+    )
+
+
 def room(folder: Path) -> int:
     """Bytes that the files below a folder hold."""
     total = 0

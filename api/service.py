@@ -6,12 +6,13 @@ import difflib
 import time
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager, nullcontext
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 
 from api import documents, earlier, reviewing, selection, translation
-from api.clones import check_name, clone_of, remember_clone, repository_name, room
+from api.ahead import Ahead
+from api.clones import check_name, check_same_clone, clone_of, remember_clone, repository_name, room
 from api.questions import Question, Subject
 from api.settings import Settings
 from graph import indexing, judgement
@@ -27,6 +28,7 @@ from graph.offload import Offload, at_once
 from graph.progress import Progress, silent
 from graph.queries import edges, impact, nodes, paths, search
 from graph.queries.proofs import Proofs
+from graph.reading import Reading
 from graph.residence import Residence
 from graph.schema import DEFAULT_TIER, Tier
 from graph.store import Standing, Store
@@ -48,17 +50,32 @@ class Service:
     """Arrays of repositories at the head they were last asked for."""
     residence: Residence | None = None
     """What is kept of the trees that were read, where the service stays up."""
+    begun: Reading | None = None
+    """What was begun to be read before the store was there, for the first `index`."""
 
     @staticmethod
     @asynccontextmanager
     async def open(
-        settings: Settings, progress: Progress = silent, offload: Offload = at_once, *, stays: bool = False
+        settings: Settings,
+        progress: Progress = silent,
+        offload: Offload = at_once,
+        *,
+        stays: bool = False,
+        ahead: Ahead | None = None,
     ) -> AsyncIterator[Service]:
         """Connect to the store, starting the embedded server where none runs.
 
         `stays`: keep what was read of a tree for the next question, at the price of its memory.
+        `ahead`: what to begin to read meanwhile, where `index` is asked for next.
         """
         progress("starting the store", 0, 0)
+        with ahead(settings, progress) if ahead else nullcontext() as begun:
+            async with Service._opened(settings, offload, stays) as service:
+                yield replace(service, begun=begun)
+
+    @staticmethod
+    @asynccontextmanager
+    async def _opened(settings: Settings, offload: Offload, stays: bool) -> AsyncIterator[Service]:
         async with Store.open(settings.store()) as store:
             await store.migrate()
             with Residence(settings.engine_idle) if stays else nullcontext() as residence:
@@ -81,10 +98,11 @@ class Service:
     ) -> documents.Indexed:
         """Index a revision of a clone, remember where the clone is, and take recordings of tests in."""
         scope = self.scope(name or repository_name(source))
-        self._check_same_clone(scope, source, bool(name))
+        check_same_clone(self.workspace, scope, source, bool(name))
         given = selection.read(self, scope, source, rev, recordings)
         if reviews is not None:
             reviewing.take_in(self, scope, source, reviews)
+        begun = self.begun
         report = await indexing.index(
             self.store,
             self.workspace,
@@ -95,22 +113,13 @@ class Service:
             engine=self.settings.engine,
             with_history=self.settings.history,
             progress=progress,
+            reading=begun if begun is not None and begun.serves(scope, source, rev) else None,
         )
         remember_clone(self.workspace, scope, source)
         taken = None
         if given:
             taken = await selection.take_in(self, scope, report.commit, given, progress)
         return translation.indexed(report, taken)
-
-    def _check_same_clone(self, scope: Scope, source: Path, named: bool) -> None:
-        """Two clones whose folders have one name must not take turns in one place by accident."""
-        known = clone_of(self.workspace, scope)
-        if named or known is None or known == locate(source).root or not known.exists():
-            return
-        raise InputError(
-            f"{scope.repository} is the name of {known}, which is indexed already.",
-            "Give this one a name of its own: maestro index PATH --name NAME.",
-        )
 
     async def standings(self) -> list[Standing]:
         """This tenant's repositories in the store, by name, those never indexed to the end included."""

@@ -59,6 +59,8 @@ class Reading:
         self._workspace, self._scope, self._find = workspace, scope, find
         self._engine, self._progress, self._residence = engine, progress, residence
         self.held = held or ExitStack()
+        self.asked: tuple[Scope, Path, str] | None = None
+        """For what it was begun, where that was before somebody wanted it."""
         self._unwanted = Event()
         self._found: Future[tuple[Mirror, Commit]] = Future()
         self._read: Future[Resolution] = Future()
@@ -76,8 +78,13 @@ class Reading:
 
     def end(self) -> None:
         """End it, read or not, and wait until it has ended."""
+        self.asked = None
         self._unwanted.set()
         self._thread.join()
+
+    def serves(self, scope: Scope, source: Path, rev: str) -> bool:
+        """Whether it was begun for that, and not ended since."""
+        return self.asked == (scope, source, rev)
 
     def found(self) -> asyncio.Future[tuple[Mirror, Commit]]:
         """The mirror and the commit that is read. What goes wrong with them is raised here."""
@@ -175,4 +182,5 @@ def reading_ahead(
         with Reading(
             workspace, scope, find, held=held, engine=engine, progress=progress, residence=residence
         ) as reading:
+            reading.asked = scope, source, rev
             yield reading

@@ -17,7 +17,13 @@ from api.questions import Question, Subject
 from api.rendering import print_impact
 
 if TYPE_CHECKING:
+    from contextlib import AbstractContextManager
+
+    from api.ahead import Ahead
     from api.service import Service
+    from api.settings import Settings
+    from graph.progress import Progress
+    from graph.reading import Reading
 
 RESUMING = "Nothing half-done is visible; the next `maestro index` goes on from what was read so far."
 
@@ -62,10 +68,20 @@ def index(
             place, name, rev=rev, full=full, recordings=recording or (), reviews=export, progress=meter
         )
 
-    found = answer(work, json, RESUMING)
+    found = answer(work, json, RESUMING, _ahead(place, name, rev))
     assert isinstance(found, documents.Indexed)
     if not json:
         print_indexed(answers(), found)
+
+
+def _ahead(place: Path, name: str = "", rev: str = "HEAD") -> Ahead:
+    def begun(settings: Settings, progress: Progress) -> AbstractContextManager[Reading | None]:
+        # Only now, as in `running`: it brings all that reads along.
+        from api.ahead import first_reading
+
+        return first_reading(place, name, rev)(settings, progress)
+
+    return begun
 
 
 def status(json: Json = False) -> None:
@@ -111,7 +127,7 @@ def tour(place: Place = Path()) -> None:
         question = Question(Subject.REVISIONS, indexed.commit[:12], repository=indexed.repository)
         return await service.impact(question, progress=meter)
 
-    found = answer(work, False, RESUMING)
+    found = answer(work, False, RESUMING, _ahead(place))
     assert isinstance(found, documents.Impact)
     print_impact(console, found)
     console.print()

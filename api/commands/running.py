@@ -22,6 +22,7 @@ from api.settings import Settings, read_settings
 from graph.errors import AmbiguousError, CorruptError, MaestroError
 
 if TYPE_CHECKING:
+    from api.ahead import Ahead
     from api.service import Service
 
 Range = Annotated[str, typer.Argument(metavar="A..B", help="A range of commits, or one; HEAD when left out.")]
@@ -44,7 +45,7 @@ Everything = Annotated[bool, typer.Option("--all", help="Show everything, not a 
 Work = Callable[["Service", Meter], Awaitable[documents.Document]]
 
 
-def answer(work: Work, json: bool, resuming: str = "") -> documents.Document:
+def answer(work: Work, json: bool, resuming: str = "", ahead: Ahead | None = None) -> documents.Document:
     """Open the service, do the work, print the document where JSON was asked for, and return it.
 
     An error ends the process with the exit code of `api.failures.TABLE`; ctrl-C with 130.
@@ -53,23 +54,25 @@ def answer(work: Work, json: bool, resuming: str = "") -> documents.Document:
     ----------
     resuming : str
         What to say after ctrl-C about what becomes of the work.
+    ahead : callable, optional
+        What to begin to read while the store starts (see `api.ahead`).
     """
     with failing(json, resuming) as settings:
-        document = anyio.run(_work, settings, work)
+        document = anyio.run(_work, settings, work, ahead)
         if json:
             typer.echo(documents.encode(document))
         return document
     raise AssertionError("unreachable")
 
 
-async def _work(settings: Settings, work: Work) -> documents.Document:
+async def _work(settings: Settings, work: Work, ahead: Ahead | None) -> documents.Document:
     # Only now: the service brings numpy and the driver along, which --help does not need.
     from api.service import Service
     from graph.mapping import guard
 
     guard(failure_of(CorruptError("")).exit_code)
     with showing(messages()) as meter:
-        async with Service.open(settings, meter) as service:
+        async with Service.open(settings, meter, ahead=ahead) as service:
             return await work(service, meter)
 
 
