@@ -1,10 +1,16 @@
 """What Maestro does at a million incidences and ten, each figure beside its peer in the same run.
 
-    python -m benchmarks.scale [CLONE] [--size N] [--server embedded|neo4j] [--arrays-only]
+    python -m benchmarks.scale [CLONE] [--size N] [--server embedded|neo4j] [--arrays-only] [--plot FILE]
 
 The graph is grown from that of a real repository (CLONE, this checkout where none is given); how is said in
 `benchmarks.growth`. An incidence is a node's membership in a hyperedge. What concerns the store is measured
-at --size (1,000,000), arrays also at ten times that, which the store would take too long to write.
+at --size (1,000,000), arrays also at ten times that, which the store would take too long to write. With
+--plot the same run measures smaller sizes too, and draws how all of it grows.
+
+`memory_ratio_8` is what eight readers hold that were each started by itself, beside one; then the same of
+eight forked from one that had loaded code and graph (`_forked`: that one counts on both sides), and of
+`maestro serve --workers 8` beside `maestro serve` (`_workers`: all their processes). Each is a sum of
+proportional shares (PSS), so that shared pages count once.
 """
 
 from __future__ import annotations
@@ -12,18 +18,30 @@ from __future__ import annotations
 import argparse
 import asyncio
 import tempfile
+import time
 from pathlib import Path
 
-from benchmarks import bare, renewal, scale_arrays, scale_hub, scale_reading, scale_store
+from benchmarks import (
+    bare,
+    renewal,
+    scale_arrays,
+    scale_growth,
+    scale_hub,
+    scale_reading,
+    scale_service,
+    scale_store,
+)
 from benchmarks.cones import resolved
 from benchmarks.figures import print_figures
 from benchmarks.growth import copies_for, grow
+from benchmarks.scale_growth import Curves
 from benchmarks.servers import SERVERS, running
 from graph.incidence import Incidence
 from graph.store import Store
 from graph.workspace import Workspace
 
 HERE = Path(__file__).resolve().parent.parent
+_BEGUN = time.monotonic()
 MORE = 10
 """Arrays are measured at so many times the size too."""
 
@@ -39,6 +57,8 @@ MOST = {
     "delta_ratio": (0.05, 0.01),
     "reindex_p99_ratio": (3.0, 1.5),
     "memory_ratio_8": (2.0, 1.2),
+    "memory_ratio_8_workers": (2.0, 1.2),
+    "memory_ratio_8_forked": (2.0, 1.2),
     "hub_growth": (1.5, 1.1),
 }
 MOST_10M = {"p95_ms": (200.0, 50.0)}
@@ -87,7 +107,15 @@ def array_figures(base: Incidence, size: int, folder: Path) -> dict[str, float]:
     return figures
 
 
-async def store_figures(base: Incidence, asked: argparse.Namespace, folder: Path) -> dict[str, float]:
+def stage(name: str) -> None:
+    """Say what is measured from now on, and how long the run took so far."""
+    minutes, seconds = divmod(int(time.monotonic() - _BEGUN), 60)
+    print(f"[{minutes}:{seconds:02}] {name}", flush=True)
+
+
+async def store_figures(
+    base: Incidence, asked: argparse.Namespace, folder: Path, curves: Curves
+) -> dict[str, float]:
     """What is measured on a server, at a size, and how what it costs grows up to there."""
     data, mark = folder / "server", mark_of(asked.size)
     with running(asked.server, data) as settings:
@@ -95,15 +123,28 @@ async def store_figures(base: Incidence, asked: argparse.Namespace, folder: Path
             await store.migrate()
             print(store.server)
             with bare.driver_of(store) as driver:
+                if asked.plot:
+                    stage("smaller sizes in the store")
+                    curves |= await scale_growth.curves_on(store, driver, base, asked.size // 10, folder)
+                stage("writing")
                 scope, figures = await scale_store.write_figures(store, driver, base, asked.size)
+                stage("arrays from the store")
                 built, more = await scale_store.build_figures(store, driver, scope, folder)
                 figures = {f"{name}_{mark}": value for name, value in (figures | more).items()}
+                for name in ("write", "build") if asked.plot else ():
+                    curves[name].append((float(len(built.member_node)), figures[f"{name}_s_{mark}"]))
+                stage("cones beside Cypher")
                 figures |= scale_store.cypher_figures(driver, store, built)
+            stage("memory of a service")
+            figures |= scale_service.service_figures(store, built, scope, folder)
+            stage("renewal")
             figures["delta_ratio"] = float(renewal.measure(built)["delta_ratio"])
             del built
             arrays = Workspace(folder).arrays(scope, "code")
+            stage("reads while a full index runs")
             figures |= await scale_reading.reading_figures(store, asked.clone, arrays, folder)
             arrays.unlink()
+            stage("hubs")
             figures |= await scale_hub.hub_figures(store, data, asked.size // 10)
             return figures
 
@@ -117,6 +158,7 @@ def main() -> None:
     parser.add_argument("--size", type=int, default=1_000_000)
     parser.add_argument("--server", choices=SERVERS, default="embedded")
     parser.add_argument("--arrays-only", action="store_true", help="leave the store out")
+    parser.add_argument("--plot", type=Path, help="draw how everything grows into this SVG file")
     asked = parser.parse_args()
     if asked.size < 1:
         parser.error("--size must be 1 or more")
@@ -125,11 +167,23 @@ def main() -> None:
         base = Incidence.open(resolved(asked.clone, "HEAD", folder))
         print(f"{asked.clone.resolve().name}: {len(base.member_node):,} incidences")
         figures: dict[str, float] = {}
+        curves: Curves = {}
         if not asked.arrays_only:
-            figures |= asyncio.run(store_figures(base, asked, folder))
+            figures |= asyncio.run(store_figures(base, asked, folder, curves))
+        stage("arrays, ten times as many")
         large = array_figures(base, asked.size * MORE, folder)
+        stage("arrays")
         small = array_figures(base, asked.size, folder)
-    mark = mark_of(asked.size * MORE)
+        mark = mark_of(asked.size * MORE)
+        if asked.plot:
+            stage("smaller arrays")
+            curves |= scale_growth.array_curves(base, asked.size, folder)
+            for name in ("p50", "p95", "max", "load"):
+                curves[name].append((float(asked.size * MORE), large[f"{name}_ms_{mark}"]))
+            curves["bytes"].append(
+                (float(asked.size * MORE), large["file_bytes_per_incidence"] * asked.size * MORE / 1e6)
+            )
+            asked.plot.write_text(scale_growth.drawn(curves, asked.server), "utf-8")
     figures |= {
         name if name.endswith(mark) else f"{name}_{mark}": value for name, value in large.items()
     } | small

@@ -80,7 +80,7 @@ def file_figures(path: Path, mark: str) -> dict[str, float]:
         "file_bytes_per_incidence": path.stat().st_size / incidences,
         f"memory_ratio_{READERS}": many / one,
         f"graph_memory_ratio_{READERS}": graphs / graph,
-        f"memory_ratio_{READERS}_forked": _held_forked(path) / one,
+        f"memory_ratio_{READERS}_forked": _held_forked(path, READERS) / _held_forked(path, 1),
     }
 
 
@@ -116,14 +116,14 @@ def _held(path: Path, readers: int) -> tuple[float, float]:
             reader.communicate("")
 
 
-def _held_forked(path: Path) -> float:
-    """Bytes that readers hold which were forked from a process that had loaded the code, and it."""
-    parent = subprocess.Popen(
-        _command("fork", path), stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
-    )
+def _held_forked(path: Path, readers: int) -> float:
+    """Bytes that readers hold together with the process that they were forked from, which had loaded the
+    code and mapped the file."""
+    command = [*_command("fork", path), str(readers)]
+    parent = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
     assert parent.stdout is not None
     try:
-        pids = [int(parent.stdout.readline()) for _ in range(READERS)]
+        pids = [int(parent.stdout.readline()) for _ in range(readers)]
         return float(sum(share_of(pid) for pid in (parent.pid, *pids)))
     finally:
         parent.communicate("")
@@ -188,14 +188,16 @@ def _hold(path: Path) -> dict[str, float]:
 
 
 def _fork(path: Path) -> dict[str, float]:
-    from graph import incidence_file  # noqa: F401
+    import numpy.ma  # noqa: F401 - comes with the first question otherwise
 
+    incidence = Incidence.open(path)
+    answer_all(incidence, sampled(incidence, SHOWN, 2))
+    gc.collect()
     gc.freeze()  # so that the collector does not write to pages that are shared
     pids = []
-    for _ in range(READERS):
+    for _ in range(int(sys.argv[3])):
         pid = os.fork()
         if not pid:
-            incidence = Incidence.open(path)
             answer_all(incidence, sampled(incidence, SAMPLE // 5, 1))
             os.write(1, f"{os.getpid()}\n".encode())
             signal.pause()

@@ -14,6 +14,8 @@ import tempfile
 import time
 from pathlib import Path
 
+import neo4j
+
 from benchmarks import bare, scale_arrays, scale_store
 from benchmarks.cones import resolved
 from benchmarks.drawing import Points, drawing
@@ -60,18 +62,25 @@ def array_curves(base: Incidence, largest: int, folder: Path) -> Curves:
 
 
 async def store_curves(base: Incidence, largest: int, server: str, folder: Path) -> Curves:
-    """Writing and building, by incidences, in seconds."""
-    curves: Curves = {"write": [], "build": []}
+    """Writing and building on a server of its own, by incidences, in seconds."""
     with running(server, folder / "server") as settings:
         async with Store.open(settings) as store:
             await store.migrate()
             with bare.driver_of(store) as driver:
-                for size in sizes_to(base, largest):
-                    scope, written = await scale_store.write_figures(store, driver, base, size)
-                    built, more = await scale_store.build_figures(store, driver, scope, folder)
-                    count = float(len(built.member_node))
-                    curves["write"].append((count, written["write_s"]))
-                    curves["build"].append((count, more["build_s"]))
+                return await curves_on(store, driver, base, largest, folder)
+
+
+async def curves_on(
+    store: Store, driver: neo4j.Driver, base: Incidence, largest: int, folder: Path
+) -> Curves:
+    """Writing and building on an open store, by incidences, in seconds."""
+    curves: Curves = {"write": [], "build": []}
+    for size in sizes_to(base, largest):
+        scope, written = await scale_store.write_figures(store, driver, base, size)
+        built, more = await scale_store.build_figures(store, driver, scope, folder)
+        count = float(len(built.member_node))
+        curves["write"].append((count, written["write_s"]))
+        curves["build"].append((count, more["build_s"]))
     return curves
 
 
