@@ -12,7 +12,7 @@ from filelock import FileLock
 from graph.errors import EngineError
 from graph.ingest.python import answers, engine, staging, view
 from graph.ingest.python.attendant import Attendant
-from graph.ingest.python.memory import FEW, Memory, interface
+from graph.ingest.python.memory import FEW, Memory, interface, written
 from graph.ingest.python.program import Program
 from graph.ingest.python.report import Report
 from graph.ingest.python.rewriting import transcode
@@ -203,7 +203,10 @@ class _Asking:
         engine does not settle every circle of inferred types alike each time it runs, and nobody's
         code may seem to have moved by that. The second value says that only the changed ones were.
         """
-        if said.keys() >= changed.keys():
+        records = self._program.records
+        if said.keys() >= changed.keys() and all(
+            said[path].interface.startswith(f"{written(records[path])}-") for path in changed
+        ):
             alone = self._alone(changed)
             if alone.keys() == changed.keys() and all(
                 alone[path].interface == said[path].interface for path in changed

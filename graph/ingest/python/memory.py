@@ -130,7 +130,7 @@ class Memory:
 
 
 def interface(record: ModuleRecord, types: bytes, handing: Container[int]) -> str:
-    """Digest of all of a file that another file's answers may rest on.
+    """Digests of all of a file that another file's answers may rest on: `written` first, then the rest.
 
     Parameters
     ----------
@@ -144,7 +144,19 @@ def interface(record: ModuleRecord, types: bytes, handing: Container[int]) -> st
     """
     uses = record.uses
     scopes = {scope.place: scope for scope in uses.scopes}
-    parts: list[object] = [types, uses.imports, uses.exported, uses.exported_from, uses.classes]
+    results = [
+        (function.place, _results(scopes.get(function.place), function.results))
+        for function in uses.functions
+        if function.place in handing
+    ]
+    return f"{written(record)}-{_digest(types, repr(results).encode('utf-8', 'surrogatepass'))}"
+
+
+def written(record: ModuleRecord) -> str:
+    """Digest of that part of a file's interface for which the engine need not be asked."""
+    uses = record.uses
+    scopes = {scope.place: scope for scope in uses.scopes}
+    parts: list[object] = [uses.imports, uses.exported, uses.exported_from, uses.classes]
     for place, item in enumerate(record.definitions):
         parts.append((item.qualname, item.ordinal, item.sort, item.signature, item.decoration))
         if item.sort in (Sort.CONSTANT, Sort.ATTRIBUTE):
@@ -153,8 +165,6 @@ def interface(record: ModuleRecord, types: bytes, handing: Container[int]) -> st
             parts.append(sorted((name, repr(bound)) for name, bound in scopes[place].names.items()))
     for function in uses.functions:
         parts.append((function.flags, function.parameters, function.returns))
-        if function.place in handing:
-            parts.append(_results(scopes.get(function.place), function.results))
     return _digest(repr(parts).encode("utf-8", "surrogatepass"))
 
 

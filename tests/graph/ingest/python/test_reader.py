@@ -111,6 +111,14 @@ def test_edit_that_keeps_the_interface_is_read_alone_and_right(
     assert set(map(repr, incremental)) == set(map(repr, fresh))
 
 
+def test_what_a_file_offers_anew_is_not_read_alone_first(tree: Tree) -> None:
+    """Whoever may import a renamed function is read again in any case: the engine is started once."""
+    tree.read(CHAIN)
+    renamed = calls(tree.read({path: text.replace("mid()", "middle()") for path, text in CHAIN.items()}))
+    assert ("mid.py::middle", "make.py::make") in renamed
+    assert tree.asked == [sorted(CHAIN), sorted(CHAIN)]
+
+
 def test_unchanged_tree_asks_the_engine_nothing(tree: Tree) -> None:
     first = tree.read(CHAIN)
     second = tree.read(CHAIN)
