@@ -28,11 +28,15 @@ TEXT = 6 << 20
 """Characters of one transaction's values, about: the embedded server takes messages of 16 MB."""
 _ROW_TEXT = 12
 """Characters of a member in a message besides its key, about."""
+_WIDEST = 7
+"""Bytes of a character, at most: one that is escaped takes seven."""
 KEY_BYTES = 7_900
 """The longest key: Neo4j's indexes hold no longer ones."""
 
 _ODD = re.compile("[\ud800-\udfff\ufdd0]")
 _ESCAPED = re.compile("\ufdd0([0-9a-f]{4})")
+_FEW = 3
+"""Members of most hyperedges, at most: what may stand together in them is found out once."""
 _NAME = re.compile(r"[^\s/:@]+")
 
 
@@ -90,7 +94,7 @@ def plain(value: Any) -> Any:
             return str(value)
         return _ODD.sub(lambda found: f"\ufdd0{ord(found[0]):04x}", value)
     if isinstance(value, tuple):
-        return [plain(item) for item in value]
+        return [item if type(item) is int else plain(item) for item in value]
     return value
 
 
@@ -139,18 +143,17 @@ def _admitted(kind: EdgeKind) -> frozenset[tuple[str, NodeKind]]:
     return frozenset((role.name, member) for role in EDGES[kind].roles for member in role.kinds)
 
 
-def _natural(kind: EdgeKind, members: Sequence[Member]) -> bool:
-    """Whether sorting by role and key gives the members' order, so that no place need be kept."""
-    order = _role_order(kind)
-    keys = [(order[m.role], m.key) for m in members]
-    return all(a < b for a, b in pairwise(keys))
-
-
 def shape_of(edge: Hyperedge) -> Shape:
-    """How much its memberships must say."""
-    if any(m.line != -1 or m.end != -1 or m.mark != -1 or m.digest for m in edge.members):
-        return Shape.LINED
-    return Shape.ROLE if _natural(edge.kind, edge.members) else Shape.PLACED
+    """How much its memberships must say: no places where sorting by role and key gives their order."""
+    order, natural = _role_order(edge.kind), True
+    before, above = -1, ""
+    for role, _, key, line, end, mark, digest in edge.members:
+        if line != -1 or end != -1 or mark != -1 or digest:
+            return Shape.LINED
+        at = order[role]
+        natural = natural and (at > before or (at == before and key > above))
+        before, above = at, key
+    return Shape.ROLE if natural else Shape.PLACED
 
 
 @dataclass(slots=True)
@@ -179,23 +182,17 @@ class Load:
                 labels[member.kind] = labels.get(member.kind, 0) + 1
         ranked = sorted(labels, key=lambda label: (-labels[label], label))
         parts = [Part(label, {}, []) for label in ranked]
+        single = len(parts) == 1
         for edge in self.edges:
-            self._take(edge, parts, scope, run)
+            values = _edge_values(edge, scope, run)
+            members = _member_rows(edge.members, parts[0].places, self.shape, None if single else ranked[0])
+            parts[0].rows.append([*values, members])
+            for part in parts[1:]:
+                members = _member_rows(edge.members, part.places, self.shape, part.label)
+                if members:
+                    part.rows.append([values[0], members])
         first, *more = parts[0].split(creating=True)
         return first, [*more, *(piece for part in parts[1:] for piece in part.split(creating=False))]
-
-    def _take(self, edge: Hyperedge, parts: list[Part], scope: Scope, run: int) -> None:
-        values = _edge_values(edge, scope, run)
-        for part in parts:
-            members = [
-                _member_row(place, member, part, self.shape)
-                for place, member in enumerate(edge.members)
-                if member.kind is part.label
-            ]
-            if part is parts[0]:
-                part.rows.append([*values, members])
-            elif members:
-                part.rows.append([values[0], members])
 
 
 @dataclass(slots=True)
@@ -204,12 +201,13 @@ class Part:
 
     label: NodeKind
     places: dict[str, int]
+    """Keys as facts have them, each with its place."""
     rows: list[list[Any]]
 
     @property
     def keys(self) -> list[str]:
-        """Keys of the nodes, in the order that rows point to."""
-        return list(self.places)
+        """Keys of the nodes as Bolt takes them, in the order that rows point to."""
+        return [key if key.isascii() else plain(key) for key in self.places]
 
     @property
     def joined(self) -> int:
@@ -221,10 +219,13 @@ class Part:
 
         Rows of a piece that is not the first only join members, as all do where not `creating`.
         """
-        sizes = [len(key.encode("utf-8")) + _ROW_TEXT for key in self.places]
+        if _WIDEST * sum(map(len, self.places)) + _ROW_TEXT * (len(self.places) + self.joined) <= 2 * TEXT:
+            return [self]
+        keys = list(self.places)
+        sizes = [len(plain(key).encode("utf-8")) + _ROW_TEXT for key in keys]
         if sum(sizes) + _ROW_TEXT * self.joined <= 2 * TEXT:
             return [self]
-        keys, pieces, text = self.keys, [Part(self.label, {}, [])], 0
+        pieces, text = [Part(self.label, {}, [])], 0
         for *values, members in self.rows:
             pieces[0].rows += [[*values, []]] if creating else []
             if not creating or len(pieces) > 1:
@@ -256,13 +257,30 @@ def _edge_values(edge: Hyperedge, scope: Scope, run: int) -> list[Any]:
     ]
 
 
-def _member_row(place: int, member: Member, part: Part, shape: Shape) -> list[Any]:
-    index = part.places.setdefault(str(plain(member.key)), len(part.places))
+def _member_rows(
+    members: Sequence[Member], places: dict[str, int], shape: Shape, label: NodeKind | None
+) -> list[list[Any]]:
+    """Rows of the members of a label (of all, where None), which point into `places`."""
+    placed = (
+        list(enumerate(members))
+        if label is None
+        else [pair for pair in enumerate(members) if pair[1].kind is label]
+    )
+    at = places.setdefault
     if shape is Shape.ROLE:
-        return [index, member.role]
+        return [[at(m[2], len(places)), m[0]] for _, m in placed]
     if shape is Shape.PLACED:
-        return [index, member.role, place]
-    return [index, member.role, place, member.line, member.end, member.mark, member.digest]
+        return [[at(m[2], len(places)), m[0], place] for place, m in placed]
+    return [[at(m[2], len(places)), m[0], place, *m[3:]] for place, m in placed]
+
+
+@cache
+def _fits(kind: EdgeKind, standing: tuple[tuple[Any, ...], ...]) -> bool:
+    """Whether (role, kind of node) pairs may make up a hyperedge of a kind."""
+    required = {role.name for role in EDGES[kind].roles if role.required}
+    return (
+        bool(standing) and _admitted(kind).issuperset(standing) and required <= {role for role, _ in standing}
+    )
 
 
 def check_edge(edge: Hyperedge, scope: Scope) -> None:
@@ -274,13 +292,15 @@ def check_edge(edge: Hyperedge, scope: Scope) -> None:
         raise InputError(f"The properties of a {edge.kind} are not sorted by name: {edge.props}.")
     if edge.scope != scope:
         raise InputError(f"A {edge.kind} of {edge.scope} was to be written to {scope}.")
-    admitted = _admitted(edge.kind)
-    if not edge.members or any((m.role, m.kind) not in admitted for m in edge.members):
+    standing: tuple[tuple[Any, ...], ...] = tuple([member[:2] for member in edge.members])
+    if len(standing) <= _FEW and _fits(edge.kind, standing):
+        return
+    if not standing or not _admitted(edge.kind).issuperset(standing):
         roles = ", ".join(f"{m.role}:{m.kind}" for m in edge.members[:8]) or "nobody"
         raise InputError(
             f"A {edge.kind} cannot tie {roles} together.", "graph/schema.py says who may stand in it."
         )
-    filled = {m.role for m in edge.members}
+    filled = {role for role, _ in standing}
     lacking = [r.name for r in EDGES[edge.kind].roles if r.required and r.name not in filled]
     if lacking:
         raise InputError(f"A {edge.kind} lacks its {', '.join(lacking)} ({edge.provenance.source}).")
@@ -294,10 +314,17 @@ def loads(edges: Iterable[Hyperedge]) -> Iterator[Load]:
         load = open_loads.setdefault((edge.kind, shape), Load(edge.kind, shape))
         load.edges.append(edge)
         load.members += len(edge.members)
-        load.text += 300 + sum(len(m.key) for m in edge.members) + sum(len(str(v)) for _, v in edge.props)
+        load.text += 300 + sum([len(m.key) for m in edge.members]) + sum([_text(v) for _, v in edge.props])
         if load.full():
             yield open_loads.pop((edge.kind, shape))
     yield from open_loads.values()
+
+
+def _text(value: Value) -> int:
+    """Characters that a value takes in a message, about."""
+    if isinstance(value, str):
+        return len(value)
+    return 8 + sum(map(_text, value)) if isinstance(value, tuple) else 8
 
 
 def read_edge(kind: EdgeKind, scope: Scope, values: list[Any], members: list[list[Any]]) -> Hyperedge:
