@@ -408,6 +408,8 @@ class Service:
             freed += room(sides)
             for file in () if dry_run else sides.glob("*.arrays"):
                 file.unlink(missing_ok=True)
+            if not dry_run:
+                self.workspace.sweep(scope)
             freed += selection.tidy(self, scope, dry_run)
         names = ", ".join(scope.repository for scope in scopes)
         return documents.Pruned(repository=names, dry_run=dry_run, removed=facts, nodes=things, bytes=freed)
