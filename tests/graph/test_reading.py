@@ -175,16 +175,23 @@ async def test_what_was_written_before_a_kill_is_gone_on_with(store, workspace, 
     class KilledError(BaseException):
         pass
 
+    written, write = Event(), store.write
+
+    async def writing(*given) -> None:
+        await write(*given)
+        written.set()
+
     async def kept(run) -> None:
         raise StoreError("A process that was killed sweeps nothing.")
 
     def killed(phase: str, done: int, total: int) -> None:
         if phase == "following frameworks":
-            time.sleep(0.5)  # for the first part to be written
+            assert written.wait(120)
             raise KilledError
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(store, "abandon", kept)
+        patch.setattr(store, "write", writing)
         with pytest.raises(KilledError):
             await index(store, workspace, scope, clone, engine=False, progress=killed)
     assert await store.head(scope) is None
