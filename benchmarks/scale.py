@@ -55,6 +55,7 @@ MOST = {
     "p95_ms": (50.0, 10.0),
     "max_ms": (200.0, 50.0),
     "delta_ratio": (0.05, 0.01),
+    "delta_ratio_store": (0.05, 0.01),
     "reindex_p99_ratio": (3.0, 1.5),
     "memory_ratio_8": (2.0, 1.2),
     "memory_ratio_8_workers": (2.0, 1.2),
@@ -139,6 +140,8 @@ async def store_figures(
             figures |= scale_service.service_figures(store, built, scope, folder)
             stage("renewal")
             figures["delta_ratio"] = float(renewal.measure(built)["delta_ratio"])
+            seconds = figures[f"build_s_{mark}"]
+            figures |= await scale_store.renewal_figures(store, scope, built, folder, seconds)
             del built
             arrays = Workspace(folder).arrays(scope, "code")
             stage("reads while a full index runs")

@@ -219,14 +219,15 @@ class _Step:
     def carried(self, wiring: tuple[Adjacency, Adjacency]) -> tuple[Adjacency, Adjacency]:
         """Both directions."""
         up, down = wiring
-        ids, dispatch = self._numbered(up, down)
+        entries = self._dirty_entries(down)
+        ids, dispatch = self._numbered(up, down, entries)
         local = np.concatenate((np.arange(self.after), self._placed(self.dispatch, dispatch)))
         leaves, enters = local[self.pairs.leaves], local[self.pairs.enters]
         size = self.after + len(dispatch)
         tier = self.pairs.tier
         return (
             self._merged(up, self._dirty_rows(up), ids, (leaves, enters, tier), size, dispatch),
-            self._merged(down, self._dirty_entries(down), ids, (enters, leaves, tier), size, dispatch),
+            self._merged(down, entries, ids, (enters, leaves, tier), size, dispatch),
         )
 
     def _beyond(self, old: Adjacency) -> Bools:
@@ -249,14 +250,16 @@ class _Step:
         all_of = np.concatenate((self.dirty[: self.before], self._beyond(down)))
         return np.flatnonzero(all_of[down.node])
 
-    def _numbered(self, up: Adjacency, down: Adjacency) -> tuple[Longs, Ints]:
-        """For each old node its new id, -1 where it is gone; and the new dispatch nodes and ends."""
+    def _numbered(self, up: Adjacency, down: Adjacency, entries: Longs) -> tuple[Longs, Ints]:
+        """For each old node its new id, -1 where it is gone; and the new dispatch nodes and ends.
+
+        `entries`: the dirty ones of `down`.
+        """
         methods = up.dispatch >= 0
         ours = self.dispatch[self.dispatch >= 0]
         kept = up.dispatch[methods & ~self._beyond(up)]
         now = np.union1d(kept, ours[self.dirty[ours]])
         ends = ~up.dispatch[~methods]
-        entries = self._dirty_entries(down)
         leaving = np.bincount(down_rows(down, entries), minlength=self.before + len(up.dispatch))
         rows = self.before + np.flatnonzero(~methods)
         held = down.ptr[(rows + 1) * WIDTH] - down.ptr[rows * WIDTH] - leaving[rows] > 0
@@ -295,7 +298,8 @@ class _Step:
         node[beyond] = ids[node[beyond]]
         edge -= self.numbers[edge]  # an entry without a hyperedge is -1, and stays: so says the last number
         left = np.searchsorted(old.ptr, dropped, "right") - 1
-        held = np.diff(old.ptr) - np.bincount(left, minlength=len(old.ptr) - 1)
+        held = np.diff(old.ptr)
+        np.subtract.at(held, left, 1)
         counts = self._rows(held, ids, size)
         starts = np.concatenate(([0], np.cumsum(counts)))
         near, far, tier = fresh
@@ -303,7 +307,7 @@ class _Step:
         order = np.lexsort((far, rows))
         rows, far = rows[order], far[order]
         places = _places(node, starts, counts, rows, far)
-        counts += np.bincount(rows, minlength=len(counts))
+        np.add.at(counts, rows, 1)
         ptr = np.zeros(size * WIDTH + 1, np.int32)
         np.cumsum(counts, out=ptr[1:])
         return Adjacency(
