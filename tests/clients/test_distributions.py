@@ -221,9 +221,7 @@ def test_a_manifest_that_is_opened_selects_who_opens_it():
     assert found == {"plain"}
     read_by_pytest = replace(base, session=Trace(opened=frozenset(["requirements.txt"])))
     assert chosen("requirements.txt", "mypy\n", "# a comment\nmypy\n", read_by_pytest)[0] == set()
-    by_conftest = replace(
-        read_by_pytest, session=replace(read_by_pytest.session, lines={"conftest.py": bitmap([3])})
-    )
+    by_conftest = replace(read_by_pytest, readers={"requirements.txt": frozenset([("conftest.py", 3)])})
     assert chosen("requirements.txt", "mypy\n", "# a comment\nmypy\n", by_conftest)[0] == ALL
 
 

@@ -244,6 +244,9 @@ EDITS = {
     "a lambda": ("value + 5", "value + 6"),
     "a function that is gone": ("def documented():", "def undocumented():"),
     "an import that is gone": ("import json\n", ""),
+    "an import that fails": ("import json\n", "import json\nimport no_such_thing\n"),
+    "a value that fails": ("REGISTRY = {}\n", "REGISTRY = {}\nUNREAD = [][1]\n"),
+    "a name that comes too late": ("FACTOR = 3\n", "FACTOR = LATER\nLATER = 3\n"),
 }
 
 EXPECTED = {
@@ -293,6 +296,21 @@ def test_all_that_fail_after_an_edit_are_selected(shop, tmp_path, name):
     if name in EXPECTED:
         assert {node.split("::")[1] for node in chosen} == EXPECTED[name]
     assert "tests/test_shop.py::test_alone" not in chosen or failed == {"tests/test_shop.py"}
+
+
+@pytest.mark.parametrize("name", ["an import that fails", "a value that fails"])
+def test_an_import_that_may_fail_is_shown_by_one_test(shop, name):
+    _, selector = shop
+    found = selector.select([changes.compare("shop.py", SHOP, SHOP.replace(*EDITS[name]))])
+    assert len(found.tests) == 1
+    assert "no other would show that this fails" in found.tests[0].reasons[0][1]
+
+
+def test_what_cannot_fail_needs_no_test_to_show_it(shop):
+    _, selector = shop
+    for added in ("UNREAD = 1\n", "def unread(value):\n    return value.missing\n", "class Unread: pass\n"):
+        edited = SHOP.replace("REGISTRY = {}\n", "REGISTRY = {}\n" + added)
+        assert selector.select([changes.compare("shop.py", SHOP, edited)]).tests == ()
 
 
 def test_a_data_file_selects_who_opened_it(shop):
