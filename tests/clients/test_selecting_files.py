@@ -73,6 +73,7 @@ def source():
 """
 
 TESTS = """
+import pydoc
 import subprocess
 import sys
 
@@ -119,8 +120,27 @@ def test_program():
     done = subprocess.run([sys.executable, "-m", "tool"], capture_output=True, text=True)
     assert done.stdout == "small\\n"
 
+def test_spelled():
+    assert pydoc.locate("shapes.Round").sides == 0
+
+def test_spelled_with_a_method():
+    assert pydoc.locate("shapes.Square")().area() == 4
+
 def test_alone():
     assert 1 + 1 == 2
+"""
+
+SHAPES = """
+class Round:
+    sides = 0
+
+
+class Square:
+    def area(self):
+        return 4
+
+
+MADE = {"square": Square}
 """
 
 TOOL = """
@@ -136,6 +156,7 @@ FILES = {
     "pages/a.txt": "",
     "plugins/one.py": "# A remark.\nONE = 1\n",
     "tool.py": TOOL,
+    "shapes.py": SHAPES,
     "tests/test_pages.py": TESTS,
 }
 
@@ -155,6 +176,14 @@ EDITS: dict[str, tuple[dict[str, str | None], set[str]]] = {
     "a file in a new folder of one that is walked": ({"pages/more/b.txt": ""}, {"test_pages"}),
     "a module that is listed": ({"plugins/two.py": "TWO = 2\n"}, {"test_plugins"}),
     "a remark in a text that is read": ({"plugins/one.py": "ONE = 1\n"}, {"test_source"}),
+    "a class that a string spells": (
+        {"shapes.py": SHAPES.replace("Round", "Oval")},
+        {"test_spelled"},
+    ),
+    "a class that is gone": (
+        {"shapes.py": SHAPES.partition("class Square")[0]},
+        {"test_spelled_with_a_method"},
+    ),
     "a file that another process looks for": ({"tool_size.txt": ""}, {"test_program"}),
 }
 

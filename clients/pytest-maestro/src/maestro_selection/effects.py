@@ -58,6 +58,8 @@ DISPLAYS = (
     ast.SetComp,
 )
 
+_DOTTED = re.compile(r"[^\W\d]\w*(?:\.[^\W\d]\w*)*[.:][^\W\d]\w*(?:\.[^\W\d]\w*)*\Z")
+"""A module's path and more, as programs that load others by name are given it: `package.module:name`."""
 _IDENTIFIER = re.compile(r"[^\W\d]\w*\Z")
 _MANGLED = re.compile(r"_[^\W_]\w*?(__\w+)\Z")
 
@@ -83,7 +85,7 @@ class Effects:
     calls : tuple of str
         What is called, as reads are written; `?` for what is no name.
     strings : tuple of str
-        Strings that could be a name: constants, and names of keyword arguments.
+        Strings that could be a name, dotted ones included: constants, and names of keyword arguments.
     imports : tuple
         Module, level, imported name (empty for the module itself), bound name.
     traits : str
@@ -467,7 +469,9 @@ class _Collector:
         self.hints.update(inner.reads)
 
     def _string(self, value: object) -> None:
-        if isinstance(value, str) and len(value) <= 80 and _IDENTIFIER.match(value):
+        if isinstance(value, str) and len(value) <= 200 and _DOTTED.match(value):
+            self.strings[value] = None
+        elif isinstance(value, str) and len(value) <= 80 and _IDENTIFIER.match(value):
             self.strings[value] = None
             mangled: re.Match[str] | None = _MANGLED.match(value)
             if mangled:

@@ -156,6 +156,8 @@ class Judge:
         if scope.kind == CLASS:
             if not self._is_whole(change, changed, statement.scope):
                 self._member(change, changed, cause)
+            else:
+                self._called(change, changed, cause)
             return
         if statement.effects.imports:
             self._imported(change, changed, cause)

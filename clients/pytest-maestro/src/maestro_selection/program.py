@@ -7,6 +7,7 @@ whatever object.
 from __future__ import annotations
 
 import posixpath
+import re
 from collections.abc import Iterator, Mapping
 
 from maestro_selection.changes import Layout
@@ -276,6 +277,14 @@ class Program:
             found += self._readers.get("self." + name, ())
         return list(dict.fromkeys(found))
 
+    def spelled(self, string: str) -> Iterator[str]:
+        """The slots that a string such as `package.module.name` or `package.module:name` spells."""
+        parts = re.split("[.:]", string)
+        for count in range(1, len(parts)):
+            for target in self.modules.get(".".join(parts[:count]), ()):
+                yield global_slot(target, parts[count])
+                yield from ("." + part for part in parts[count + 1 :])
+
     def mentions(self, name: str) -> list[Place]:
         """Statements that have a string which is this name."""
         self.readers(".")
@@ -311,6 +320,7 @@ class Program:
             found |= {chain} if chain.startswith("self.") else self.slots(path, chain)
         for text in effects.strings:
             found.add("'" + text)
+            found.update(self.spelled(text))
         for module, level, name, _ in effects.imports:
             if not name:
                 continue

@@ -22,7 +22,7 @@ from typing import Any
 from maestro_selection.effects import Effects, effects_of, own_parts
 from maestro_selection.meaning import digest, is_inert, resolve, text_digest
 
-VERSION = 3
+VERSION = 4
 
 FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef)
 TRIES = tuple(kind for kind in (ast.Try, getattr(ast, "TryStar", None)) if kind is not None)
