@@ -15,6 +15,10 @@ from maestro_selection.recording import Recording, read
 
 SOURCE = Path(__file__).resolve().parents[2] / "clients" / "pytest-maestro" / "src"
 TIME = 300
+OTHERS = {"-n": "xdist", "--cov": "pytest_cov"}
+"""Plugins by the option that they are for."""
+AUTOLOAD = "PYTEST_DISABLE_PLUGIN_AUTOLOAD"
+"""Where it is empty, every plugin that is installed is loaded into every run, which takes a second."""
 
 
 @dataclass
@@ -62,10 +66,14 @@ class Project:
         self.git("commit", "-q", "--allow-empty", "-m", "a change")
         return self.git("rev-parse", "HEAD")
 
-    def pytest(self, *words: str, environment: Mapping[str, str] | None = None) -> Ran:
-        """Run pytest with the plugin, not installed."""
+    def pytest(
+        self, *words: str, environment: Mapping[str, str] | None = None, every_plugin: bool = False
+    ) -> Ran:
+        """Run pytest with the plugin, not installed, and of the others with those that the words are for."""
+        given = {AUTOLOAD: "" if every_plugin else "1", **(environment or {})}
         plain = ("-p", "pytest_maestro.plugin", "-p", "no:cacheprovider")
-        return self.python("-m", "pytest", *plain, *words, environment=environment)
+        others = [part for sign, name in OTHERS.items() if _says(words, sign) for part in ("-p", name)]
+        return self.python("-m", "pytest", *plain, *others, *words, environment=given)
 
     def python(self, *words: str, environment: Mapping[str, str] | None = None) -> Ran:
         """Run Python in the project's folder."""
@@ -74,7 +82,13 @@ class Project:
         done = subprocess.run(
             [sys.executable, *words],
             cwd=self.root,
-            env={**kept, "PYTHONPATH": path, "PYTHONDONTWRITEBYTECODE": "1", **(environment or {})},
+            env={
+                **kept,
+                "PYTHONPATH": path,
+                "PYTHONDONTWRITEBYTECODE": "1",
+                AUTOLOAD: "1",
+                **(environment or {}),
+            },
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,
@@ -95,6 +109,10 @@ class Project:
         lines = (self.root / path).read_text(encoding="utf-8").splitlines()
         (number,) = (number for number, line in enumerate(lines, 1) if text in line)
         return number
+
+
+def _says(words: tuple[str, ...], option: str) -> bool:
+    return any(word == option or word.startswith((f"{option}=", f"{option}-")) for word in words)
 
 
 @pytest.fixture(scope="session")
