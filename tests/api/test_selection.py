@@ -8,7 +8,7 @@ import xml.etree.ElementTree as ElementTree
 
 import pytest
 import recordings_made as made
-from maestro_selection.recording import VERSION
+from maestro_selection.recording import VERSION, Distribution
 from starlette.testclient import TestClient
 
 from api.application import create
@@ -237,6 +237,21 @@ def test_binary_and_generated_files_select_who_opened_them(settled):
     assert selected(settled.json("tests", "--diff", "-", input=changed)) == [IDLE]
     added = binary.format("logo.png", "new file mode 100644\n", "0000000", "/dev/null")
     assert selected(settled.json("tests", "--diff", "-", input=added)) == []
+
+
+def test_a_lock_selects_by_what_it_moves_and_a_broken_manifest_all(maestro, clone, tmp_path):
+    clone.commit("Lock", {"requirements.txt": "mypy==1.0\n", "pyproject.toml": "[tool.ruff]\n"})
+    held = {"mypy": Distribution("1.0", ("mypy",))}
+    whole = recorded(clone, distributions=held, modules=frozenset(["shop"]))
+    maestro.json("index", str(clone.root), "--recording", write(tmp_path / "r", whole))
+    clone.commit("Move", {"requirements.txt": "mypy==1.1\n", "pyproject.toml": "[tool.ruff]\nx = 1\n"})
+    found = maestro.json("tests", "HEAD")
+    assert selected(found) == []
+    assert any("nothing imports it" in note for note in found["notes"])
+    clone.commit("Break", {"pyproject.toml": "[tool.ruff\n"})
+    found = maestro.json("tests", "HEAD")
+    assert sorted(selected(found)) == [IDLE, SUM]
+    assert any("it is no TOML" in sentence for sentence in found["widened"])
 
 
 def test_a_merge_counts_against_its_first_parent(told, clone):
