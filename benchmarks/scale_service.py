@@ -13,6 +13,7 @@ import random
 import socket
 import subprocess
 import sys
+import tempfile
 import time
 import urllib.error
 import urllib.request
@@ -30,7 +31,9 @@ from graph.store import Store
 
 ASKED = 25
 """Questions for each worker, each about another symbol."""
-PATIENCE = 120.0
+ROUNDS = 10
+"""So often they are all asked, until every worker was."""
+PATIENCE = 120
 _QUESTION = (
     "query($symbol: String, $repository: String) { impact(symbol: $symbol, repository: $repository) "
     "{ reached { node { name path } distance proof { edge } } } }"
@@ -54,6 +57,7 @@ def _environment(store: Store, scope: Scope, folder: Path) -> dict[str, str]:
     return {
         **{name: value for name, value in os.environ.items() if not name.startswith("MAESTRO_")},
         "MAESTRO_DATA": str(folder),
+        "MAESTRO_DEADLINE": str(PATIENCE),
         "MAESTRO_TENANT": scope.tenant,
         "MAESTRO_NEO4J_URI": address.uri,
         "MAESTRO_NEO4J_USER": address.user,
@@ -66,14 +70,16 @@ def _held(environment: dict[str, str], scope: Scope, count: int, asked: list[str
     """What a service holds in bytes once every worker has answered."""
     with _serving(environment, count) as (process, port):
         chance = random.Random(count)
+        reading = 0
         with ThreadPoolExecutor(2 * count) as clients:
-            while True:
+            for _ in range(ROUNDS):
                 chosen = chance.sample(asked, len(asked))[: ASKED * count]
                 list(clients.map(lambda symbol: _ask(port, symbol, scope.repository), chosen))
                 everyone = [process, *process.children(recursive=True)]
                 reading = sum(_maps(each.pid) for each in everyone)
                 if reading >= count:  # the kernel gives a question to whichever worker comes first
                     return float(sum(share_of(each.pid) for each in everyone))
+    raise SystemExit(f"Of {count} workers only {reading} were asked anything.")
 
 
 @contextmanager
@@ -82,18 +88,19 @@ def _serving(environment: dict[str, str], count: int) -> Iterator[tuple[psutil.P
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
     command = [sys.executable, "-m", "api", "serve", "--port", str(port), "--workers", str(count)]
-    process = subprocess.Popen(command, env=environment, stderr=subprocess.PIPE, text=True)
-    try:
-        deadline = time.monotonic() + PATIENCE
-        while not _listens(port):
-            if process.poll() is not None or time.monotonic() > deadline:
-                process.kill()
-                raise SystemExit(f"The service did not start: {process.communicate()[1]}")
-            time.sleep(0.1)
-        yield psutil.Process(process.pid), port
-    finally:
-        process.terminate()
-        process.communicate(timeout=PATIENCE)
+    with tempfile.TemporaryFile("w+") as said:
+        process = subprocess.Popen(command, env=environment, stderr=said)
+        try:
+            deadline = time.monotonic() + PATIENCE
+            while not _listens(port):
+                if process.poll() is not None or time.monotonic() > deadline:
+                    said.seek(0)
+                    raise SystemExit(f"The service did not start: {said.read()}")
+                time.sleep(0.1)
+            yield psutil.Process(process.pid), port
+        finally:
+            process.terminate()
+            process.wait(PATIENCE)
 
 
 def _listens(port: int) -> bool:
