@@ -17,6 +17,7 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import signal
 import tempfile
 import time
 from pathlib import Path
@@ -163,6 +164,8 @@ def main() -> None:
     parser.add_argument("--arrays-only", action="store_true", help="leave the store out")
     parser.add_argument("--plot", type=Path, help="draw how everything grows into this SVG file")
     asked = parser.parse_args()
+    for number in (signal.SIGINT, signal.SIGTERM):  # a shell's background jobs ignore ctrl-C; servers must go
+        signal.signal(number, signal.default_int_handler)
     if asked.size < 1:
         parser.error("--size must be 1 or more")
     with tempfile.TemporaryDirectory() as place:
