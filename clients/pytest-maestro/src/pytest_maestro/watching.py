@@ -337,7 +337,7 @@ def _asked_by() -> str | None:
     frame = sys._getframe(3)
     name = frame.f_globals.get("__name__", "")
     through = ""
-    while frame.f_back is not None and name in LOOKING:
+    while frame.f_back is not None and name.partition(".")[0] in LOOKING:
         through = frame.f_code.co_name
         if through in RESOLVING:
             return None
