@@ -101,9 +101,14 @@ class Bench:
             (folder / "ready").touch()
         return interpreter
 
+    @property
+    def recordings(self) -> Path:
+        """Where what this recorder recorded is kept."""
+        return self.cache / f"recordings-{recorder()}"
+
     def recording(self, case: Case) -> Path:
         """The recording of the case's commit, made when it is not there."""
-        kept = self.cache / "recordings" / f"{label(case)}.rec"
+        kept = self.recordings / f"{label(case)}.rec"
         if not kept.exists():
             kept.parent.mkdir(parents=True, exist_ok=True)
             self._record(case, kept)
@@ -136,6 +141,15 @@ class Bench:
         checkout = self.checkout(case)
         fresh = {path: tables.read(path, (checkout / path).read_bytes()).to_json() for path in kept.tables}
         return replace(kept, tables=fresh)
+
+
+def recorder() -> str:
+    """Digest of what makes recordings: another one's are not used again."""
+    made = hashlib.sha256()
+    for path in sorted((PLUGIN / "pytest_maestro").glob("*.py")):
+        made.update(path.read_bytes())
+    made.update(f"{recording.FORMAT} {recording.VERSION}".encode())
+    return made.hexdigest()[:12]
 
 
 def label(case: Case) -> str:
@@ -176,7 +190,7 @@ def through_service(bench: Bench, cases: list[Case], *, static: bool) -> list[Sc
     """Every case through Maestro's service."""
     for case in cases if not static else ():
         bench.recording(case)
-    recordings = None if static else bench.cache / "recordings"
+    recordings = None if static else bench.recordings
     return anyio.run(selection_modes.measure, cases, bench.clones, recordings)
 
 
