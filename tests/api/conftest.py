@@ -94,26 +94,25 @@ def _ours() -> list[str]:
 
 
 @pytest.fixture(scope="session")
-def service_environment(
-    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[dict[str, str]]:
-    """Variables that lead to the server under test and a data folder of its own."""
+def service_environment(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, str]]:
+    """Variables that lead to a server and a data folder which these tests have for themselves.
+
+    `maestro backup` and `maestro doctor` look at all that is there: what others leave in a store is no fault.
+    """
     data = tmp_path_factory.mktemp("api")
-    if servers.wanted(os.environ) == "embedded":
-        own = servers.Embedded(data / "store")
-        try:
-            yield {"MAESTRO_DATA": str(data), "MAESTRO_HEAP": "768m"}
-        finally:
-            own.stop()
-        return
-    settings = request.getfixturevalue("server").settings
-    yield {
-        "MAESTRO_DATA": str(data),
-        "MAESTRO_NEO4J_URI": settings.uri,
-        "MAESTRO_NEO4J_USER": settings.user,
-        "MAESTRO_NEO4J_PASSWORD": settings.password,
-        "MAESTRO_NEO4J_DATABASE": settings.database,
-    }
+    made = servers.make(os.environ, data / "store")
+    settings = made.settings
+    known = {"MAESTRO_DATA": str(data), "MAESTRO_HEAP": "768m"}
+    if settings.uri is not None:
+        known["MAESTRO_NEO4J_URI"] = settings.uri
+        known["MAESTRO_NEO4J_USER"] = settings.user
+        known["MAESTRO_NEO4J_PASSWORD"] = settings.password
+        known["MAESTRO_NEO4J_DATABASE"] = settings.database
+    try:
+        made.start()
+        yield known
+    finally:
+        made.stop()
 
 
 @pytest.fixture
