@@ -104,7 +104,9 @@ def test_a_service_gives_up_where_workers_cannot_begin(tmp_path):
 
 def test_a_service_answers_with_several_workers(indexed):
     command = [sys.executable, "-m", "api", "serve", "--port", "0", "--workers", "2"]
-    process = subprocess.Popen(command, env={**os.environ, **indexed.environment}, stderr=subprocess.PIPE, text=True)
+    process = subprocess.Popen(
+        command, env={**os.environ, **indexed.environment}, stderr=subprocess.PIPE, text=True
+    )
     try:
         said = process.stderr.readline()
         address = said.split()[3]
