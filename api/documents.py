@@ -340,6 +340,16 @@ class Tests(Document, frozen=True, kw_only=True):
     seconds: Annotated[float, Meta(description="How long it took.")] = 0.0
 
 
+class BacktestOrders(Struct, frozen=True, kw_only=True):
+    """How soon the selected tests would have shown a fault, as APFD (1: at once; 0.5: as chance has it)."""
+
+    expected: Annotated[float, Meta(description="In the order of the budget mode.")]
+    quickest: Annotated[float, Meta(description="The quickest test first.")]
+    chance: Annotated[float, Meta(description="In a random order, on average.")]
+    minimal: Annotated[int, Meta(description="Tests that the minimal mode would have run.")]
+    missed: Annotated[bool, Meta(description="Whether none of these shows the fault.")]
+
+
 class BacktestStep(Struct, frozen=True, kw_only=True):
     """One step of the past: from a recorded state to a later commit."""
 
@@ -352,6 +362,9 @@ class BacktestStep(Struct, frozen=True, kw_only=True):
     judged: Annotated[int, Meta(description="Tests whose outcome at the commit was recorded too.")]
     turned: Annotated[tuple[str, ...], Meta(description="Those of them that came out otherwise.")]
     missed: Annotated[tuple[str, ...], Meta(description="Those of them that would have been left out.")]
+    orders: Annotated[
+        BacktestOrders | None, Meta(description="How orders compare, where a test came to fail.")
+    ] = None
 
 
 class Backtest(Document, frozen=True, kw_only=True):

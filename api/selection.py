@@ -6,9 +6,11 @@ import math
 import time
 from collections import OrderedDict
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
+
+import msgspec
 
 from api import documents
 from graph import recordings, runtime
@@ -16,6 +18,7 @@ from graph.changes import Change
 from graph.errors import InputError, NotFoundError, RecordingError
 from graph.facts import Scope
 from graph.ingest.git import Commit, Mirror
+from graph.ingest.notebook import replace_file
 from graph.progress import Progress, silent
 from graph.queries import backtest as replaying
 from graph.queries import ordering, static_tests, tests
@@ -152,7 +155,8 @@ def _by_recordings(
         ready, mirror, scope, change.head.tree, head=head, unread=change.unread, weigh=mode != "safe"
     )
     if mode == "minimal":
-        return ordering.minimal(found)
+        few = ordering.minimal(found)
+        return replace(few, notes=(*few.notes, _experience(service, scope)))
     return ordering.budget(found, budget) if mode == "budget" else found
 
 
@@ -195,13 +199,45 @@ async def backtest(
                     judged=step.judged,
                     turned=step.turned,
                     missed=step.missed,
+                    orders=documents.BacktestOrders(**asdict(step.orders)) if step.orders else None,
                 )
                 for step in steps
             ),
             seconds=time.monotonic() - begun,
         )
 
-    return await service.offload(compute)
+    found = await service.offload(compute)
+    faults = [step.orders.missed for step in found.steps if step.orders is not None]
+    past = Past(commit=head.commit, faults=len(faults), missed=sum(faults))
+    replace_file(service.workspace.backtest(scope), msgspec.json.encode(past))
+    return found
+
+
+class Past(msgspec.Struct, frozen=True):
+    """What the last back-test of a repository told of the minimal mode: faults, and those it missed."""
+
+    commit: str
+    faults: int
+    missed: int
+
+
+def _experience(service: Service, scope: Scope) -> str:
+    """How often the minimal mode missed in this repository, as far as that is known."""
+    unknown = "How often a fault shows in none of them here is not known"
+    try:
+        past = msgspec.json.decode(service.workspace.backtest(scope).read_bytes(), type=Past)
+    except FileNotFoundError:
+        return f"{unknown}: maestro backtest tells."
+    except (OSError, msgspec.DecodeError) as error:
+        return (
+            f"{unknown}: what the last back-test told cannot be read ({type(error).__name__}). Run it again."
+        )
+    if not past.faults:
+        return f"{unknown}: the back-test at {past.commit[:10]} met no recorded failure."
+    return (
+        f"In the back-test at {past.commit[:10]} it missed {past.missed} of {past.faults} faults "
+        f"({past.missed / past.faults:.0%})."
+    )
 
 
 def _unrecorded(scope: Scope) -> NotFoundError:

@@ -192,3 +192,25 @@ def print_backtest(console: Console, found: Backtest) -> None:
     else:
         verdict = "not known: no commit after a recording was recorded itself"
     console.print(Text.assemble(("Would have missed  ", "heading"), (verdict, "bad" if missed else "")))
+    orders = [step.orders for step in found.steps if step.orders is not None]
+    if orders:
+        told = ", ".join(
+            f"{sum(each) / len(orders):.2f} {name}"
+            for name, each in (
+                ("in the budget's order", [one.expected for one in orders]),
+                ("the quickest first", [one.quickest for one in orders]),
+                ("at random", [one.chance for one in orders]),
+            )
+        )
+        console.print(
+            Text.assemble(
+                ("Shows a fault soon  ", "heading"), f"APFD {told}, over {plural(len(orders), 'fault')}"
+            )
+        )
+        lost = sum(one.missed for one in orders)
+        console.print(
+            Text.assemble(
+                ("Minimal would have missed  ", "heading"),
+                (f"{lost:,} of {plural(len(orders), 'fault')}", "bad" if lost else ""),
+            )
+        )

@@ -20,6 +20,7 @@ from api import documents, selection
 from api.questions import Question, Subject
 from api.service import Service
 from api.settings import Settings
+from graph.queries.backtest import Orders
 
 BARS = {
     "service": {"kept": (33, 33), "share_mean": (0.32, 0.29), "share_median": (0.12, 0.06)},
@@ -37,6 +38,7 @@ class Scored:
     missed: tuple[str, ...]
     seconds: float
     widened: tuple[str, ...]
+    orders: Orders | None = None
 
 
 @asynccontextmanager

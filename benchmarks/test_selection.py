@@ -33,6 +33,7 @@ from typing import Any
 
 import anyio
 from maestro_selection import changes, recording, tables
+from maestro_selection.ordering import apfd, by_expectation, chance_apfd, cover
 from maestro_selection.recording import Recording
 from maestro_selection.selection import Selector
 
@@ -40,6 +41,7 @@ from benchmarks import recording as overhead
 from benchmarks import selection_modes
 from benchmarks.figures import print_figures
 from benchmarks.selection_modes import Scored
+from graph.queries.backtest import Orders
 
 PLUGIN = Path(__file__).resolve().parent.parent / "clients" / "pytest-maestro" / "src"
 BARS = {
@@ -168,12 +170,10 @@ def local(bench: Bench, cases: Iterable[Case]) -> list[Scored]:
             versions.append((changed["file"], *sides))
         selector.prepare()
         begun = time.perf_counter()
-        found = selector.select(
-            [
-                changes.compare(path, selector.evidence.tables.get(path, old), new)
-                for path, old, new in versions
-            ]
-        )
+        differing = [
+            changes.compare(path, selector.evidence.tables.get(path, old), new) for path, old, new in versions
+        ]
+        found = selector.select(differing)
         seconds = time.perf_counter() - begun
         known = selector.evidence.recording.tests
         chosen = {test.node for test in found.tests}
@@ -181,9 +181,25 @@ def local(bench: Bench, cases: Iterable[Case]) -> list[Scored]:
         run = {node for node, _ in case["tests"] if node in chosen or node not in known}
         missed = tuple(sorted(set(case["fault_revealing"]) - run))
         share = len(run) / len(case["tests"])
-        scores.append(Scored(case["name"], case["id"], share, missed, seconds, found.widened))
+        orders = ordered(selector, differing, frozenset(case["fault_revealing"]))
+        scores.append(Scored(case["name"], case["id"], share, missed, seconds, found.widened, orders))
         print(f"{case['id']:<32}{share:>8.3f}{seconds:>8.2f} s  {', '.join(missed[:3])}", flush=True)
     return scores
+
+
+def ordered(selector: Selector, differing: list[changes.FileChange], revealing: frozenset[str]) -> Orders:
+    """How soon orders of the selected tests show the fault, and whether the minimal set does at all."""
+    safe, candidates = selector.weigh(differing)
+    fault = {"fault": revealing}
+    quickest = sorted(safe.tests, key=lambda test: (test.seconds, test.node))
+    few = {candidate.node for candidate in cover(candidates).chosen}
+    return Orders(
+        expected=apfd([each.node for each in by_expectation(candidates)], fault),
+        quickest=apfd([test.node for test in quickest], fault),
+        chance=chance_apfd(len(safe.tests), (sum(test.node in revealing for test in safe.tests),)),
+        minimal=len(few),
+        missed=few.isdisjoint(revealing),
+    )
 
 
 def through_service(bench: Bench, cases: list[Case], *, static: bool) -> list[Scored]:
@@ -195,8 +211,20 @@ def through_service(bench: Bench, cases: list[Case], *, static: bool) -> list[Sc
 
 
 def figures_of(scores: list[Scored]) -> dict[str, float]:
-    """The figures of a set of cases."""
-    return {
+    """The figures of a set of cases; those of orders where they were made."""
+    orders = [score.orders for score in scores if score.orders is not None]
+    ranked = (
+        {
+            "apfd": round(statistics.mean(each.expected for each in orders), 4),
+            "apfd_quickest": round(statistics.mean(each.quickest for each in orders), 4),
+            "apfd_chance": round(statistics.mean(each.chance for each in orders), 4),
+            "minimal_tests_mean": round(statistics.mean(each.minimal for each in orders), 1),
+            "minimal_missed": sum(each.missed for each in orders),
+        }
+        if orders
+        else {}
+    )
+    return ranked | {
         "cases": len(scores),
         "kept": sum(not score.missed for score in scores),
         "share_mean": round(statistics.mean(score.share for score in scores), 4),
@@ -215,6 +243,15 @@ def print_scores(mode: str, scores: list[Scored], figures: dict[str, float]) -> 
         print(
             f"{name:<14}{kept:>10}{own['share_mean']:>8.3f}{own['share_median']:>8.3f}"
             f"{own['select_s_p50']:>7.2f} s"
+        )
+    if "apfd" in figures:
+        print(
+            f"APFD of the selected tests: {figures['apfd']} in the budget's order, "
+            f"{figures['apfd_quickest']} the quickest first, {figures['apfd_chance']} at random"
+        )
+        print(
+            f"minimal: {figures['minimal_tests_mean']} tests on average, "
+            f"{figures['minimal_missed']} of {figures['cases']} faults shown by none of them"
         )
     for score in scores:
         for node in score.missed:

@@ -43,6 +43,10 @@ class Workspace:
         """Recordings of test runs that were taken in, named by their content."""
         return self.of(scope) / "recordings"
 
+    def backtest(self, scope: Scope) -> Path:
+        """What the last back-test of a repository came to."""
+        return self.of(scope) / "backtest.json"
+
     def prepare(self, scope: Scope) -> None:
         """Make the folders of a repository, for this user only."""
         try:

@@ -7,16 +7,35 @@ in the newer state must have been selected. Commits without a recorded outcome o
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import math
+from collections.abc import Sequence, Set
 from dataclasses import dataclass
 
+from maestro_selection.ordering import apfd, chance_apfd
 from maestro_selection.recording import Recording
 
 from graph.facts import Scope
 from graph.ingest.git import Mirror
 from graph.progress import Progress, silent
-from graph.queries.tests import Evidence, select
+from graph.queries.ordering import budget, minimal
+from graph.queries.tests import Evidence, Tests, select
 from graph.recordings import distance
+
+FAILING = frozenset(("failed", "error"))
+
+
+@dataclass(frozen=True, slots=True)
+class Orders:
+    """How soon the selected tests would have shown a fault, as APFD: in the order of `budget`, the quickest
+    first, and in a random order on average. `minimal` tests would have run in that mode, and it `missed` the
+    fault where none of them shows it.
+    """
+
+    expected: float
+    quickest: float
+    chance: float
+    minimal: int
+    missed: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,7 +43,7 @@ class Replay:
     """One step of the past: from a recorded state to a later commit.
 
     `judged` tests have an outcome on both sides; of these `turned` came out otherwise, and `missed` are those
-    that the selection left out.
+    that the selection left out. `orders` is None where no test came to fail.
     """
 
     base: str
@@ -36,6 +55,7 @@ class Replay:
     judged: int
     turned: tuple[str, ...]
     missed: tuple[str, ...]
+    orders: Orders | None = None
 
 
 def replay(
@@ -88,7 +108,7 @@ def _newest_before(mirror: Mirror, known: dict[str, Recording], commit: str) -> 
 def _step(
     evidence: Evidence, base: Recording, later: Recording | None, mirror: Mirror, scope: Scope, commit: str
 ) -> Replay:
-    answer = select(evidence, mirror, scope, mirror.commit(commit).tree, head=commit)
+    answer = select(evidence, mirror, scope, mirror.commit(commit).tree, head=commit, weigh=True)
     chosen = {choice.node for choice in answer.choices}
     both = base.tests.keys() & later.tests.keys() if later is not None else set()
     turned = sorted(
@@ -106,4 +126,22 @@ def _step(
         judged=len(both),
         turned=tuple(turned),
         missed=missed,
+        orders=_orders(answer, {node for node in turned if later and later.tests[node].result in FAILING}),
+    )
+
+
+def _orders(answer: Tests, failing: Set[str]) -> Orders | None:
+    """How each order of a safe answer would have found the fault that these tests came to fail by."""
+    if not failing:
+        return None
+    fault = {"fault": frozenset(failing)}
+    shown = sum(choice.node in failing for choice in answer.choices)
+    quickest = sorted(answer.choices, key=lambda choice: (choice.seconds, choice.node))
+    few = minimal(answer).choices
+    return Orders(
+        expected=apfd([choice.node for choice in budget(answer, math.inf).choices], fault),
+        quickest=apfd([choice.node for choice in quickest], fault),
+        chance=chance_apfd(len(answer.choices), (shown,)),
+        minimal=len(few),
+        missed=not any(choice.node in failing for choice in few),
     )

@@ -377,11 +377,23 @@ def test_the_past_is_replayed_by_recorded_outcomes(maestro, clone, tmp_path):
     maestro.json("index", str(clone.root), "--recording", first)
     assert maestro.json("backtest")["steps"][0]["judged"] == 0
     assert "not known" in maestro("backtest").stdout
+    few = ("tests", "--mode", "minimal", "--diff", "-", "--rev", clone.git("rev-parse", "HEAD~2").strip())
+    assert "met no recorded failure" in maestro.json(*few, input=IDLE_DIFF)["notes"][-1]
     maestro.json("index", str(clone.root), "--recording", write(tmp_path / "later", later))
     head, middle = maestro.json("backtest")["steps"]
+    orders = head["orders"]
+    assert (orders["expected"], orders["quickest"], orders["minimal"], orders["missed"]) == (
+        0.5,
+        0.5,
+        1,
+        False,
+    )
+    assert middle["orders"] is None
     assert head["turned"] == [IDLE, SUM] and head["missed"] == [SUM] and head["selected"] == 1
     assert middle["judged"] == 0 and middle["selected"] == 1
-    assert "1 MISSED" in maestro("backtest").stdout
+    told = maestro("backtest").stdout
+    assert "1 MISSED" in told and "over 1 fault" in told and "0 of 1 fault" in told
+    assert "it missed 0 of 1 faults" in maestro.json(*few, input=IDLE_DIFF)["notes"][-1]
 
 
 def test_reports_of_other_runners_become_runtime_facts(maestro, clone, tmp_path):

@@ -136,3 +136,18 @@ def apfd(order: Sequence[str], faults: Mapping[str, frozenset[str]]) -> float:
     last = len(order) + 1
     first = [min((place.get(node, last) for node in shown), default=last) for shown in faults.values()]
     return 1.0 - sum(first) / (len(order) * len(first)) + 1.0 / (2 * len(order))
+
+
+def chance_apfd(tests: int, showing: Sequence[int]) -> float:
+    """What `apfd` is on average over all orders of so many tests.
+
+    Parameters
+    ----------
+    showing : sequence of int
+        For each fault how many of the tests show it. Of n tests k of which show a fault, the first that does
+        stands at (n + 1) / (k + 1) on average.
+    """
+    if not tests or not showing:
+        return 1.0
+    first = sum((tests + 1) / (shown + 1) for shown in showing) / len(showing)
+    return 1.0 - first / tests + 1.0 / (2 * tests)
