@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import Awaitable, Callable, Iterable
 from typing import Any
 
+from graph import claims
 from graph.delta import Delta, carried, difference
 from graph.errors import StoreError
 from graph.facts import Fact, Hyperedge, Node
@@ -40,6 +41,7 @@ class Foundation:
         self._store = store
         self._begin = begin
         self._beginning = asyncio.Lock()
+        self._writing = asyncio.Lock()
         self._run: Run | None = None
         self._nodes: set[tuple[NodeKind, str]] = set()
         self._edges: set[str] = set()
@@ -52,12 +54,17 @@ class Foundation:
         A run that cannot go on gives its place back at once.
         """
         writing = asyncio.create_task(self._write_parts(reading))
+        holding = asyncio.create_task(self._hold())
         read = reading.resolution()
-        tasks: list[asyncio.Future[Any]] = [writing, read]
+        tasks: list[asyncio.Future[Any]] = [writing, read, holding]
         try:
-            await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
-            if writing.done():
-                writing.result()  # a store that fails is told of at once, not when all has been read
+            while not read.done():
+                pending = [task for task in tasks if not task.done()]
+                await asyncio.wait(pending, return_when=asyncio.FIRST_COMPLETED)
+                for each in (writing, holding):
+                    if each.done():
+                        each.result()  # a store that fails is told of at once, not when all has been read
+            holding.cancel()
             resolution = await read
             run = await self._under_way()
             delta, births = difference(None, resolution.batch, run.number)
@@ -86,7 +93,16 @@ class Foundation:
     async def _write_parts(self, reading: Reading) -> None:
         async for part in reading.parts():
             run = await self._under_way()
-            await self._store.write(run, *self._writable(part))
+            async with self._writing:
+                await self._store.write(run, *self._writable(part))
+
+    async def _hold(self) -> None:
+        """Keep the run's place: the type engine can take longer than a claim lasts that nobody renews."""
+        while True:
+            await asyncio.sleep(claims.SECONDS / 4)
+            async with self._writing:
+                if self._run is not None:
+                    await self._store.hold(self._run)
 
     def _writable(self, facts: Iterable[Fact]) -> tuple[list[Node], list[Hyperedge]]:
         """What of these is new, and ties nodes together that are written by now or with it."""

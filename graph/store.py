@@ -209,6 +209,16 @@ class Store:
         missing = run.remains.unwritten(run.scope, run.number, list(edges))
         await writing.write_edges(place, missing, progress)
 
+    async def hold(self, run: Run) -> None:
+        """Keep the place of a run that has nothing to write for a while.
+
+        Raises
+        ------
+        StoreBusyError
+            Another process has taken over.
+        """
+        await self._line.write(run.claim.renew)
+
     async def retire(self, run: Run, ids: Iterable[tuple[EdgeKind, str]]) -> None:
         """End the validity of hyperedges (`digest@run`) at this run.
 

@@ -2,21 +2,25 @@
 
 from __future__ import annotations
 
+import asyncio
 import subprocess
 import time
 import uuid
 from pathlib import Path
 from threading import Event
+from typing import Any
 
 import psutil
 import pytest
 
+from graph import claims
 from graph.errors import RepositoryError, StoreBusyError, StoreError
 from graph.facts import Hyperedge, Scope
 from graph.indexing import CODE_FAMILIES, index
 from graph.ingest.git import Mirror
 from graph.reading import Reading, reading_ahead
 from graph.resolution import resolve
+from graph.store import Store
 from graph.workspace import Workspace
 
 pytestmark = pytest.mark.anyio
@@ -104,6 +108,40 @@ async def test_what_is_read_ahead_is_written_whole_and_once(store, workspace, sc
     assert await held(store, scope) == fresh(workspace, scope, engine)
     again = await index(store, workspace, scope, clone, engine=engine, with_history=False)
     assert again.unchanged
+
+
+class Slow:
+    """A reading that takes its time once its first facts are told."""
+
+    def __init__(self, reading: Reading, seconds: float) -> None:
+        self._reading, self._seconds = reading, seconds
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._reading, name)
+
+    def resolution(self) -> asyncio.Task[Any]:
+        async def late() -> Any:
+            await asyncio.sleep(self._seconds)
+            return await self._reading.resolution()
+
+        return asyncio.create_task(late())
+
+
+async def test_a_run_keeps_its_place_while_there_is_nothing_to_write(
+    store, store_settings, workspace, scope, clone, monkeypatch
+) -> None:
+    monkeypatch.setattr(claims, "SECONDS", 2)
+    with reading_ahead(workspace, scope, clone, engine=False) as reading:
+        slow = Slow(reading, 5)
+        running = asyncio.create_task(
+            index(store, workspace, scope, clone, engine=False, with_history=False, reading=slow)
+        )
+        await asyncio.sleep(4)
+        async with Store.open(store_settings) as other:
+            with pytest.raises(StoreBusyError):
+                await other.begin(scope, commit="c", tree="t", families=("code",))
+        report = await running
+    assert report.created == report.edges
 
 
 async def test_nothing_is_read_ahead_of_what_was_indexed(store, workspace, scope, clone) -> None:
