@@ -56,9 +56,12 @@ def used_here() -> float:
     usage = resource.getrusage(resource.RUSAGE_SELF)
     living = 0.0
     for process in psutil.Process().children(recursive=True):
-        if "java" not in (process.cmdline() or [""])[0]:
-            times = process.cpu_times()
-            living += times.user + times.system
+        try:
+            if "java" not in (process.cmdline() or [""])[0]:
+                times = process.cpu_times()
+                living += times.user + times.system
+        except psutil.NoSuchProcess:  # it ended meanwhile, and counts among the children waited for
+            continue
     return usage.ru_utime + usage.ru_stime + used_by_children() + living
 
 

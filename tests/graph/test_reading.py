@@ -172,7 +172,7 @@ async def test_arrays_that_were_lost_are_built_from_the_store_though_it_was_read
 @pytest.mark.parametrize("phase", ["linking", "asking the type engine", "merging what both say"])
 async def test_reading_that_is_given_up_leaves_nothing(workspace, scope, clone, phase) -> None:
     """As ctrl-C gives it up: the exception goes through the block while the thread is at work."""
-    there = Event()
+    there, others = Event(), engines()
 
     def heard(told: str, done: int, total: int) -> None:
         if told == phase:
@@ -187,7 +187,7 @@ async def test_reading_that_is_given_up_leaves_nothing(workspace, scope, clone, 
         raise KeyboardInterrupt
     assert time.monotonic() - begun < 30
     assert not reading._thread.is_alive()
-    assert not engines()
+    assert set(engines()) <= set(others)
     assert free(workspace, scope)
 
 
