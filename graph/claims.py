@@ -58,11 +58,19 @@ class Claim:
         await line.write(lambda tx: tx.rows("claims/release", Filling(), params))
 
 
+_here: set[str] = set()
+"""Tokens of this process's owners whose stores are open."""
+
+
 @dataclass(frozen=True, slots=True)
 class Owner:
     """Who claims: a process, on a machine, with one open store."""
 
     token: str = field(default_factory=lambda: _token(Process.this()))
+
+    def leave(self) -> None:
+        """Its store is closed: what it could not release (on a full disk, say) is nobody's from now on."""
+        _here.discard(self.token)
 
     @property
     def shown(self) -> str:
@@ -74,13 +82,18 @@ class Owner:
         """Whether this is known to be dead; another machine's processes are never known to be."""
         try:
             machine, pid, started, _ = json.loads(self.token)
-            return bool(machine == _machine() and not Process(int(pid), float(started)).alive())
+            process = Process(int(pid), float(started))
+            if machine != _machine():
+                return False
+            return not process.alive() or (process.pid == os.getpid() and self.token not in _here)
         except (ValueError, TypeError):
             return False
 
 
 def _token(process: Process) -> str:
-    return json.dumps([_machine(), process.pid, process.started, secrets.token_hex(8)])
+    token = json.dumps([_machine(), process.pid, process.started, secrets.token_hex(8)])
+    _here.add(token)
+    return token
 
 
 def _machine() -> str:

@@ -63,9 +63,13 @@ class Distance:
             return "of a commit that is not in this clone"
         if not self.ahead and not self.behind:
             return "of this very commit"
-        parts = [f"{self.behind} commits behind"] if self.behind else []
-        parts += [f"{self.ahead} commits on another line"] if self.ahead else []
+        parts = [f"{_commits(self.behind)} behind"] if self.behind else []
+        parts += [f"{_commits(self.ahead)} on another line"] if self.ahead else []
         return ", ".join(parts)
+
+
+def _commits(count: int) -> str:
+    return "1 commit" if count == 1 else f"{count:,} commits"
 
 
 def read_file(path: Path) -> bytes:

@@ -384,11 +384,12 @@ class Store:
 
 @asynccontextmanager
 async def _opened(address: Address) -> AsyncIterator[Store]:
-    line = await Line.open(address)
+    line, owner = await Line.open(address), Owner()
     try:
-        yield Store(line, Owner())
+        yield Store(line, owner)
     finally:
         await line.close()
+        owner.leave()
 
 
 def _heads(state: Row) -> dict[str, int]:

@@ -378,7 +378,7 @@ def _notes(mirror: Mirror, passed: _Pass, records: dict[str, Record], total: int
     elif passed.stopped:
         yield f"Read the newest {len(records):,} of about {total:,} commits within the budget."
     if large := sum(1 for entry in records.values() if entry.touched > MAX_TOUCHED):
-        yield f"{large:,} commits touch more than {MAX_TOUCHED:,} files each; their files are not named."
+        yield f"Files are not named of commits that touch more than {MAX_TOUCHED:,} of them: {large:,} here."
 
 
 def _read_log(place: Path) -> Log:

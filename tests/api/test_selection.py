@@ -105,7 +105,7 @@ def test_runtime_facts_are_stored_counted_and_outlive_another_index_run(told, cl
     assert told.json("index", str(clone.root))["recordings"] is None
     after = told.json("status")["repositories"][0]
     assert after["families"]["runtime"] == status["families"]["runtime"]
-    assert after["recordings"][0]["distance"] == "1 commits behind"
+    assert after["recordings"][0]["distance"] == "1 commit behind"
     assert told.json("doctor")["well"]
     # The commits since the recording are part of the change: what opened the file is selected.
     assert selected(told.json("tests", "HEAD..HEAD")) == [IDLE]

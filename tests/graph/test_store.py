@@ -277,6 +277,19 @@ async def test_of_many_who_begin_at_once_one_does(store, store_settings, scope) 
     assert sorted(await asyncio.gather(*(attempt() for _ in range(8)))) == [0] * 7 + [1]
 
 
+async def test_a_claim_that_a_closed_store_could_not_release_is_free_at_once(store_settings, scope) -> None:
+    """As on a full disk: what gives it back cannot be written."""
+    async with Store.open(store_settings) as first:
+        run = await first.begin(scope, commit="c", tree="t", families=("code",))
+        async with Store.open(store_settings) as second:
+            with pytest.raises(StoreBusyError):
+                await second.begin(scope, commit="c", tree="t", families=("code",))
+    async with Store.open(store_settings) as third:
+        again = await third.begin(scope, commit="c", tree="t", families=("code",))
+        assert again.claim.owner != run.claim.owner
+        await third.abandon(again)
+
+
 async def test_claim_that_ran_out_is_taken_over_and_its_holder_stopped(
     store, store_settings, scope, monkeypatch
 ) -> None:

@@ -237,7 +237,7 @@ def test_commits_that_are_too_large_name_no_files(sketch, mirrored):
     head = sketch.commit({f"f{n}": b"" for n in range(1001)})
     read = read_history(mirrored(sketch), head, SCOPE)
     assert authored(read) == {head: {"author": {ADA}}}
-    assert "1 commits touch more than 1,000 files" in read.notes[0]
+    assert "more than 1,000 of them: 1 here" in read.notes[0]
 
 
 def test_odd_commits_are_read(sketch, mirrored):
