@@ -6,7 +6,7 @@ FROM python:${PYTHON} AS wheels
 COPY requirements.txt /opt/requirements.txt
 RUN python -m venv /opt/venv \
     && /opt/venv/bin/python -m pip install --no-cache-dir --disable-pip-version-check \
-        --require-hashes --only-binary :all: -r /opt/requirements.txt
+        --require-hashes --no-deps --only-binary :all: -r /opt/requirements.txt
 
 FROM python:${PYTHON}
 RUN groupadd --system --gid 10001 maestro \

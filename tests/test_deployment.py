@@ -62,7 +62,7 @@ def test_named_volumes_are_declared(compose):
 
 def test_the_image_runs_unprivileged_from_hashed_wheels():
     text = (ROOT / "Dockerfile").read_text(encoding="utf-8")
-    assert "--require-hashes" in text
+    assert "--require-hashes --no-deps" in text
     assert re.search(r"^USER [1-9]\d*:", text, re.MULTILINE)
     assert re.search(r"^HEALTHCHECK ", text, re.MULTILINE)
     copied = set(re.findall(r"^COPY (\w+) /opt/maestro/", text, re.MULTILINE))
@@ -134,3 +134,35 @@ def test_what_was_cut_off_is_begun_again(bare):
     assert not (venv / "left-over").exists()
     assert (venv / "made").exists()
     assert (venv / "installing").exists()
+
+
+RECORDING_PYTHON = """
+case "$1" in
+    -m) case "$2" in
+        venv) mkdir -p .venv/bin; cat "$0" >.venv/bin/python; chmod +x .venv/bin/python ;;
+        pip) echo "$@" >>asked; [ "$3" != check ] || exit "${BROKEN:-0}" ;;
+    esac ;;
+    -) cat >/dev/null ;;
+esac
+"""
+
+
+def test_what_is_pinned_is_installed_without_asking_for_newer_releases(bare):
+    # A resolver looks at the newest release of what is required with an extra, and refuses it unhashed.
+    place, tools = bare
+    (tools / "chmod").symlink_to(shutil.which("chmod"))
+    fake(tools / "python3", RECORDING_PYTHON)
+    assert setup(place, tools).returncode == 0
+    install, check = (place / "asked").read_text().splitlines()
+    assert {"--require-hashes", "--no-deps"} <= set(install.split())
+    assert check.startswith("-m pip check")
+
+
+def test_pins_that_do_not_fit_together_are_told(bare):
+    place, tools = bare
+    (tools / "chmod").symlink_to(shutil.which("chmod"))
+    fake(tools / "python3", RECORDING_PYTHON.replace("${BROKEN:-0}", "1"))
+    done = setup(place, tools)
+    assert done.returncode == 1
+    assert "does not fit together" in done.stderr
+    assert not (place / ".venv" / "installed-run").exists()
