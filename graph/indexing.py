@@ -104,7 +104,7 @@ async def index(
     """
     begun = time.monotonic()
     workspace.prepare(scope)
-    with workspace.writing(scope) if reading is None else reading.held:
+    with uncollected(kept=True), workspace.writing(scope) if reading is None else reading.held:
         if reading is None:
             progress("reading the repository", 0, 0)
             mirror, commit = find_commit(source, workspace.mirror(scope), rev)

@@ -17,7 +17,7 @@ from graph.facts import Batch, Scope
 from graph.ingest.python import engine, parsing, syntax
 from graph.ingest.python.asking import Desk, Said
 from graph.ingest.python.fixtures import FixtureTable
-from graph.ingest.python.garbage import uncollected
+from graph.memory import uncollected
 from graph.ingest.python.linkage import Asking, Input, Linkage, Taking, step, whole
 from graph.ingest.python.memory import Memory
 from graph.ingest.python.program import Program

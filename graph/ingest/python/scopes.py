@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from graph.facts import Fact, Hyperedge, Member, Provenance, file_node
 from graph.ingest.python.borrowing import settled_digests
 from graph.ingest.python.following import Follower, OpenAttribute, Touch
-from graph.ingest.python.garbage import uncollected
+from graph.memory import uncollected
 from graph.ingest.python.imports import import_facts
 from graph.ingest.python.inheritance import class_facts
 from graph.ingest.python.program import Program

@@ -17,7 +17,7 @@ import msgspec
 
 from graph.ingest.python import frameworks
 from graph.ingest.python.digests import EMPTY, conditions, seal
-from graph.ingest.python.garbage import uncollected
+from graph.memory import uncollected
 from graph.ingest.python.module import Fault, ModuleRecord, Uses
 from graph.ingest.python.outline import Outline
 from graph.ingest.python.records import Definition
