@@ -6,7 +6,8 @@ FROM python:${PYTHON} AS wheels
 COPY requirements.txt /opt/requirements.txt
 RUN python -m venv /opt/venv \
     && /opt/venv/bin/python -m pip install --no-cache-dir --disable-pip-version-check \
-        --require-hashes --no-deps --only-binary :all: -r /opt/requirements.txt
+        --require-hashes --no-deps --only-binary :all: -r /opt/requirements.txt \
+    && /opt/venv/bin/python -m compileall -q /opt/venv/lib
 
 FROM python:${PYTHON}
 RUN groupadd --system --gid 10001 maestro \
@@ -20,9 +21,9 @@ COPY cypher /opt/maestro/cypher
 COPY clients/pytest-maestro/src/maestro_selection /opt/maestro/maestro_selection
 ENV PATH=/opt/venv/bin:$PATH \
     PYTHONPATH=/opt/maestro \
-    PYTHONDONTWRITEBYTECODE=1 \
     PYTHONUNBUFFERED=1 \
     MAESTRO_DATA=/var/lib/maestro
+RUN python -m compileall -q /opt/maestro
 USER 10001:10001
 WORKDIR /var/lib/maestro
 VOLUME /var/lib/maestro

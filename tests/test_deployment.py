@@ -12,7 +12,7 @@ import pytest
 import yaml
 
 ROOT = Path(__file__).resolve().parent.parent
-TOOLS = ("sh", "dirname", "pwd", "cat", "cksum", "mkdir", "rm", "awk", "sed")
+TOOLS = ("sh", "dirname", "env", "pwd", "cat", "cksum", "mkdir", "rm", "awk", "sed")
 
 
 @pytest.fixture(scope="module")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from dataclasses import replace
 from pathlib import Path
 
@@ -60,6 +61,14 @@ async def test_what_was_written_comes_back_as_it_was(store, scope) -> None:
     assert {edge.digest() for edge in found if isinstance(edge, Hyperedge)} == {
         edge.digest() for edge in edges
     }
+
+
+async def test_no_fact_is_written_out_for_the_log_of_the_driver(store, scope, caplog) -> None:
+    nodes = symbols(scope, 3)
+    with caplog.at_level(logging.DEBUG, "neo4j"):
+        await index(store, scope, nodes, [call(nodes[0], nodes[1], nodes[2])])
+    assert "RUN" in caplog.text and " values]" in caplog.text
+    assert not any(node.key in caplog.text for node in nodes)
 
 
 async def test_order_of_members_is_kept_where_it_says_something(store, scope) -> None:

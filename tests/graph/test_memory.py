@@ -1,0 +1,87 @@
+"""Holding the cycle collector back, in several threads and one within another."""
+
+from __future__ import annotations
+
+import gc
+import weakref
+from threading import Barrier, Thread
+
+import pytest
+
+from graph.memory import uncollected
+
+
+@pytest.fixture(autouse=True)
+def collecting():
+    assert gc.isenabled()
+    yield
+    gc.enable()
+
+
+def test_it_runs_again_when_the_last_has_ended():
+    both, one_left = Barrier(2, timeout=10), Barrier(2, timeout=10)
+    seen = []
+
+    def first():
+        with uncollected():
+            both.wait()
+        seen.append(gc.isenabled())
+        one_left.wait()
+
+    thread = Thread(target=first)
+    thread.start()
+    with uncollected():
+        both.wait()
+        one_left.wait()
+        seen.append(gc.isenabled())
+    thread.join()
+    assert seen == [False, False]
+    assert gc.isenabled()
+
+
+def test_who_had_switched_it_off_finds_it_off():
+    gc.disable()
+    with uncollected(), uncollected(kept=True):
+        assert not gc.isenabled()
+    assert not gc.isenabled()
+
+
+def test_a_failure_lets_it_run_again():
+    with pytest.raises(ValueError), uncollected():
+        raise ValueError
+    assert gc.isenabled()
+
+
+def test_what_is_kept_counts_as_old():
+    gc.collect()
+    with uncollected(kept=True):
+        kept = [[] for _ in range(50_000)]
+    assert gc.get_count()[0] < len(kept)
+    young = {id(each) for each in gc.get_objects(generation=0)}
+    assert not any(id(each) in young for each in kept)
+
+
+class Knot:
+    """Refers to itself."""
+
+    def __init__(self) -> None:
+        self.self = self
+
+
+def test_what_counts_as_old_is_still_collected():
+    with uncollected(kept=True):
+        seen = weakref.ref(Knot())
+    assert seen() is not None
+    gc.collect()
+    assert seen() is None
+
+
+def test_what_was_frozen_for_others_stays_so():
+    gc.freeze()
+    try:
+        before = gc.get_freeze_count()
+        with uncollected(kept=True):
+            made = [[] for _ in range(10)]
+        assert made and gc.get_freeze_count() >= before - 1
+    finally:
+        gc.unfreeze()
