@@ -17,12 +17,12 @@ from graph.facts import Batch, Scope
 from graph.ingest.python import engine, parsing, syntax
 from graph.ingest.python.asking import Desk, Said
 from graph.ingest.python.fixtures import FixtureTable
-from graph.memory import uncollected
 from graph.ingest.python.linkage import Asking, Input, Linkage, Taking, step, whole
 from graph.ingest.python.memory import Memory
 from graph.ingest.python.program import Program
 from graph.ingest.python.resident import MOST, Kept, Resident
 from graph.ingest.python.shelf import Shelf
+from graph.memory import uncollected
 from graph.progress import Progress, silent
 
 LANGUAGE = "python"

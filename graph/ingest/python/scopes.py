@@ -9,11 +9,11 @@ from dataclasses import dataclass
 from graph.facts import Fact, Hyperedge, Member, Provenance, file_node
 from graph.ingest.python.borrowing import settled_digests
 from graph.ingest.python.following import Follower, OpenAttribute, Touch
-from graph.memory import uncollected
 from graph.ingest.python.imports import import_facts
 from graph.ingest.python.inheritance import class_facts
 from graph.ingest.python.program import Program
 from graph.ingest.python.records import CallSite, Target
+from graph.memory import uncollected
 from graph.progress import Progress, silent
 from graph.schema import EdgeKind, NodeKind, Resolver, Tier
 

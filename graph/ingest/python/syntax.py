@@ -17,11 +17,11 @@ import msgspec
 
 from graph.ingest.python import frameworks
 from graph.ingest.python.digests import EMPTY, conditions, seal
-from graph.memory import uncollected
 from graph.ingest.python.module import Fault, ModuleRecord, Uses
 from graph.ingest.python.outline import Outline
 from graph.ingest.python.records import Definition
 from graph.ingest.python.uses import Visitor
+from graph.memory import uncollected
 from graph.schema import Sort
 
 __all__ = ["SYNTAX_VERSION", "Fault", "ModuleRecord", "decode", "encode", "parse"]
