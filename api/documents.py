@@ -25,6 +25,18 @@ class Document(Struct, frozen=True, kw_only=True, omit_defaults=False):
     VERSION = 1
 
 
+class AtRun(Document, frozen=True, kw_only=True):
+    """What was computed at one run of the index."""
+
+    repository: Annotated[str, Meta(description="Name of the repository.")]
+    run: Annotated[int, Meta(description="Run of the index that this was computed at.")]
+    commit: Annotated[str, Meta(description="Commit that is indexed at that run.")]
+    at: Annotated[
+        str,
+        Meta(description="When that run became the head, where an earlier one was asked for; else empty."),
+    ] = ""
+
+
 class Symbol(Struct, frozen=True, kw_only=True):
     """A node of the hypergraph as answers show it."""
 
@@ -152,18 +164,11 @@ class ProofPath(Struct, frozen=True, kw_only=True):
     steps: Annotated[tuple[Step, ...], Meta(description="From one end to the other.")]
 
 
-class Paths(Document, frozen=True, kw_only=True):
+class Paths(AtRun, frozen=True, kw_only=True):
     """The shortest proof paths between two symbols (`maestro path`)."""
 
     SHAPE = "paths"
 
-    repository: Annotated[str, Meta(description="Name of the repository.")]
-    run: Annotated[int, Meta(description="Run of the index that this was computed at.")]
-    commit: Annotated[str, Meta(description="Commit that is indexed at that run.")]
-    at: Annotated[
-        str,
-        Meta(description="When that run became the head, where an earlier one was asked for; else empty."),
-    ] = ""
     source: Annotated[Symbol, Meta(description="The one end.")]
     target: Annotated[Symbol, Meta(description="The other end.")]
     direction: Annotated[
@@ -176,35 +181,21 @@ class Paths(Document, frozen=True, kw_only=True):
     complete: Annotated[bool, Meta(description="Whether there are no more.")] = True
 
 
-class Found(Document, frozen=True, kw_only=True):
+class Found(AtRun, frozen=True, kw_only=True):
     """Nodes whose name fits (`maestro search`)."""
 
     SHAPE = "search"
 
-    repository: Annotated[str, Meta(description="Name of the repository.")]
-    run: Annotated[int, Meta(description="Run of the index that this was computed at.")]
-    commit: Annotated[str, Meta(description="Commit that is indexed at that run.")]
-    at: Annotated[
-        str,
-        Meta(description="When that run became the head, where an earlier one was asked for; else empty."),
-    ] = ""
     query: Annotated[str, Meta(description="What was searched.")]
     more: Annotated[bool, Meta(description="Whether the limit left something out.")]
     results: Annotated[tuple[Symbol, ...], Meta(description="Best fit first.")]
 
 
-class Export(Document, frozen=True, kw_only=True):
+class Export(AtRun, frozen=True, kw_only=True):
     """Hyperedges of one kind as rows (`maestro export`)."""
 
     SHAPE = "export"
 
-    repository: Annotated[str, Meta(description="Name of the repository.")]
-    run: Annotated[int, Meta(description="Run of the index that this was computed at.")]
-    commit: Annotated[str, Meta(description="Commit that is indexed at that run.")]
-    at: Annotated[
-        str,
-        Meta(description="When that run became the head, where an earlier one was asked for; else empty."),
-    ] = ""
     kind: Annotated[str, Meta(description="Kind of the hyperedges.")]
     columns: Annotated[tuple[str, ...], Meta(description="Names of the columns.")]
     rows: Annotated[
