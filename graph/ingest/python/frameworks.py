@@ -56,6 +56,7 @@ def link(
     sites: Sequence[CallSite] = (),
     references: Sequence[Fact] = (),
     progress: Progress = silent,
+    tests: Iterable[Fact] | None = None,
 ) -> Extension:
     """Tie the collected records of a program together.
 
@@ -69,6 +70,8 @@ def link(
         registrars that are methods are not found.
     references : sequence of Fact
         Our own resolver's facts: who reads and writes attributes that may hold descriptors.
+    tests : iterable of Fact, optional
+        What `realisation.test_facts` made of the same program and table, where that is at hand.
     """
     from graph.ingest.python import protocols, realisation, registrations, texts, wrappers
     from graph.ingest.python.flow import Flow
@@ -76,7 +79,7 @@ def link(
     flow = Flow(program, table.discovery.names, sites)
     configuration, modules = table.discovery.configuration, table.discovery.modules
     said: list[Callable[[], Iterable[Fact]]] = [
-        lambda: realisation.test_facts(program, table),
+        lambda: realisation.test_facts(program, table) if tests is None else tests,
         lambda: registrations.registers(flow),
         lambda: texts.text_facts(flow),
         lambda: texts.entry_facts(flow, configuration.entries),

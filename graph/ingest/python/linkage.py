@@ -19,7 +19,16 @@ from threading import Event
 from typing import NamedTuple
 
 from graph.facts import Batch, Fact, Hyperedge, Member, Node, Provenance, Scope
-from graph.ingest.python import answers, calls, configuration, fixtures, frameworks, scopes, shapes
+from graph.ingest.python import (
+    answers,
+    calls,
+    configuration,
+    fixtures,
+    frameworks,
+    realisation,
+    scopes,
+    shapes,
+)
 from graph.ingest.python.asking import Said
 from graph.ingest.python.attributes import Attributes, overloads
 from graph.ingest.python.dispatch import Dispatch
@@ -114,8 +123,15 @@ def whole(
     program = Program(given.scope, given.records, given.ids)
     table = fixtures.table(program, configuration.read(given.settings))
     progress("linking", 0, len(given.records))
+    tests: list[Fact] = []
+
+    def meanwhile(linked: scopes.Linked) -> None:
+        tests.extend(realisation.test_facts(program, table))
+        if taking is not None:
+            taking([*linked.facts, *tests])
+
     if said is None:
-        linked, said = _linked(program, None, table, ask, last, progress, taking)
+        linked, said = _linked(program, None, table, ask, last, progress, meanwhile)
     else:
         linked = scopes.link(program, None, progress)
     directory = answers.Directory(given.records)
@@ -125,7 +141,7 @@ def whole(
     if taking is not None:
         taking([*nodes.nodes.values(), *(fact for found in own.values() for fact in found.facts)])
     progress("following frameworks", 0, len(given.records))
-    extension = _extended(program, table, own, progress)
+    extension = _extended(program, table, own, progress, tests or None)
     edges = _framework_edges(program, extension, nodes)
     return Linkage(given, table, directory, dispatch, said, nodes.nodes, own, extension, edges)
 
@@ -192,16 +208,16 @@ def _linked(
     ask: Asking,
     last: Said | None,
     progress: Progress,
-    taking: Taking | None = None,
+    meanwhile: Callable[[scopes.Linked], None] | None = None,
 ) -> tuple[scopes.Linked, Said]:
-    """Our own resolver and the engine, side by side."""
+    """Our own resolver and the engine, side by side; `meanwhile` is done while the engine is waited for."""
     unwanted = Event()
     with ThreadPoolExecutor(1) as pool:
         asked: Future[Said] = pool.submit(ask, program, table, last, unwanted)
         try:
             linked = scopes.link(program, paths, progress)
-            if taking is not None:
-                taking(linked.facts)
+            if meanwhile is not None:
+                meanwhile(linked)
             progress("asking the type engine", 0, len(program.records))
             while not wait([asked], TICK).done:
                 progress("asking the type engine", 0, len(program.records))
@@ -273,11 +289,15 @@ def _merged(
 
 
 def _extended(
-    program: Program, table: fixtures.FixtureTable, own: Mapping[str, Own], progress: Progress
+    program: Program,
+    table: fixtures.FixtureTable,
+    own: Mapping[str, Own],
+    progress: Progress,
+    tests: Sequence[Fact] | None = None,
 ) -> frameworks.Extension:
     sites = [site for found in own.values() for site in found.sites]
     facts = [fact for found in own.values() for fact in found.facts]
-    return frameworks.link(program, table, sites, facts, progress)
+    return frameworks.link(program, table, sites, facts, progress, tests)
 
 
 def _framework_edges(
