@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import time
 from collections.abc import Callable, Mapping, Sequence
 
@@ -35,3 +36,27 @@ def timed(ask: Callable[[int], object], nodes: Sequence[int]) -> np.ndarray[tupl
         ask(node)
         spans[at] = (time.perf_counter() - begun) * 1e3
     return spans
+
+
+def proportion_interval(hits: int, trials: int, level: float = 0.95) -> tuple[float, float]:
+    """Exact two-sided interval of a proportion (Clopper and Pearson, Biometrika 26, 1934).
+
+    Without trials nothing is known: (0, 1). With no hits the upper end is about 3.7 / trials at 95 %.
+    """
+    if not 0 <= hits <= trials or not 0 < level < 1:
+        raise ValueError(f"{hits} of {trials} at {level} is no proportion")
+    tail = (1 - level) / 2
+
+    def at_most(count: int, rate: float) -> float:
+        return sum(math.comb(trials, k) * rate**k * (1 - rate) ** (trials - k) for k in range(count + 1))
+
+    def turning(goes_on: Callable[[float], bool]) -> float:
+        low, high = 0.0, 1.0
+        for _ in range(60):
+            middle = (low + high) / 2
+            low, high = (middle, high) if goes_on(middle) else (low, middle)
+        return (low + high) / 2
+
+    lowest = turning(lambda rate: 1 - at_most(hits - 1, rate) < tail) if hits else 0.0
+    highest = turning(lambda rate: at_most(hits, rate) > tail) if hits < trials else 1.0
+    return lowest, highest

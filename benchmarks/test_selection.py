@@ -20,7 +20,6 @@ from __future__ import annotations
 import argparse
 import hashlib
 import json
-import os
 import shutil
 import statistics
 import subprocess
@@ -41,9 +40,9 @@ from benchmarks import recording as overhead
 from benchmarks import selection_modes
 from benchmarks.figures import print_figures
 from benchmarks.selection_modes import Scored
+from benchmarks.suites import PLUGIN, Suite
 from graph.queries.backtest import Orders
 
-PLUGIN = Path(__file__).resolve().parent.parent / "clients" / "pytest-maestro" / "src"
 BARS = {
     "local": {"kept": (33, 33), "share_mean": (0.40, 0.30)},
     **selection_modes.BARS,
@@ -117,22 +116,13 @@ class Bench:
         return kept
 
     def _record(self, case: Case, to: Path) -> None:
-        checkout = self.checkout(case)
         how = self.repositories[case["name"]]
-        made = to.with_name(to.name + ".part")
-        command = [str(self.python(case)), "-m", "pytest", "-q", "-p", "pytest_maestro.plugin"]
-        command += ["--maestro-record", f"--maestro-recording={made}", "-p", "no:cacheprovider"]
-        command += ["-o", "addopts=", f"--rootdir={checkout}", *how["args"]]
-        path = os.pathsep.join([str(PLUGIN), str(checkout / how["pythonpath"])])
-        environment = {**os.environ, "PYTHONPATH": path, "PYTHONDONTWRITEBYTECODE": "1"}
-        begun = time.perf_counter()
-        run = subprocess.run(
-            command, cwd=checkout, env=environment, check=False, capture_output=True, text=True
-        )
-        if not made.exists():
-            raise SystemExit(f"Recording {case['id']} failed:\n{run.stdout[-2000:]}\n{run.stderr[-2000:]}")
-        made.rename(to)
-        print(f"recorded {label(case)} in {time.perf_counter() - begun:.0f} s", flush=True)
+        suite = Suite(str(self.python(case)), how["pythonpath"], tuple(how["args"]))
+        try:
+            seconds = suite.record(self.checkout(case), to)
+        except RuntimeError as error:
+            raise SystemExit(f"{case['id']}: {error}") from error
+        print(f"recorded {label(case)} in {seconds:.0f} s", flush=True)
 
     def evidence(self, case: Case) -> Recording:
         """The recording with tables that this version understands."""
