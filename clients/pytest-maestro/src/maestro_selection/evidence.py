@@ -111,6 +111,16 @@ class Evidence:
         prefix = f"{folder}/" if folder else ""
         return self.in_files(path for path in self._of_file if path.startswith(prefix))
 
+    def needing(self, program: Program, path: str) -> int:
+        """Tests that need a file to be imported: those that are defined in, or execute, what imports it."""
+        mask = self.using_file(path)
+        for file in program.importers(path):
+            mask |= self.in_file(file) | self.using_file(file)
+            folder, _, name = file.rpartition("/")
+            if name == "conftest.py":
+                mask |= self.below(folder)
+        return mask
+
     def importing(self, path: str, lines: int) -> list[str]:
         """Files whose import executed one of these lines of a file."""
         return [importer for importer, bits in self._importing.get(path, ()) if bits & lines]

@@ -19,12 +19,12 @@ from maestro_selection.distributions import Distributions
 from maestro_selection.effects import CALLING
 from maestro_selection.evidence import own_span
 from maestro_selection.manifests import is_manifest
-from maestro_selection.program import Place, attribute, global_slot
+from maestro_selection.program import OUTSIDE, Place, attribute, global_slot
 from maestro_selection.records import Distribution, span
 from maestro_selection.sentinels import sentinels
 from maestro_selection.spread import Cause, Reach, Spread, World, shown
 from maestro_selection.surroundings import Surroundings
-from maestro_selection.tables import BODY, CLASS, MODULE, FileTable
+from maestro_selection.tables import BODY, CLASS, MODULE, FileTable, Statement
 from maestro_selection.unseen import unseen
 
 
@@ -74,6 +74,7 @@ class Judge:
 
     def _take(self, reach: Reach) -> None:
         self.groups.extend(reach.groups)
+        self.widenings.extend(reach.widened)
 
     def add(self, mask: int, cause: Cause) -> None:
         """These tests can be altered."""
@@ -226,17 +227,27 @@ class Judge:
         for inner in Layout(change.new).below(index):
             statement = change.new.statements[inner]
             effects = statement.effects
-            for chain in (*effects.stores, *effects.alters) if known else ():
-                global_one = not chain.startswith((".", "self."))
-                slots = self.program.put_into(change.path, chain) if global_one else {"." + attribute(chain)}
-                for slot in slots:
-                    self.globals.slot(slot, cause)
+            for slot in self._put_by(change, statement) if known else ():
+                self.globals.slot(slot, cause)
             if inner != index and change.new.scopes[statement.scope].kind == MODULE:
                 for name in effects.binds:
                     self.globals.slot(global_slot(change.path, name), cause)
             if effects.calls or statement.kind == "ClassDef":
                 for slot in self.world.reaching.altered_by(statement):
                     self.globals.slot(slot, cause)
+
+    def _put_by(self, change: FileChange, statement: Statement) -> set[str]:
+        """What a statement of the new version, which runs at import, alters that was there before."""
+        path, table = change.path, change.new
+        found = self.program.worked_on(path, statement, table)
+        for chain in (*statement.effects.stores, *statement.effects.alters):
+            if chain.startswith((".", "self.")):
+                found.add("." + attribute(chain))
+                continue
+            found |= self.program.put_into(path, chain)
+            if self.program.is_outside(path, chain.partition(".")[0].rstrip("()"), table):
+                found.add(global_slot(path, OUTSIDE))
+        return found
 
     def _is_whole(self, change: FileChange, changed: Changed, scope: int) -> bool:
         """Whether the class around a statement is itself new or gone: then its name says it all."""
@@ -350,12 +361,7 @@ class Judge:
 
     def fails(self, path: str, cause: Cause, why: str = "") -> None:
         """The import of a file fails, or so it must be taken: every test whose module needs it is altered."""
-        files = self.program.importers(path)
-        mask = self.evidence.in_files(files)
-        for file in files:
-            mask |= self.evidence.using_file(file)
-            if file.rpartition("/")[2] == "conftest.py":
-                mask |= self.evidence.below(file.rpartition("/")[0])
+        mask = self.evidence.needing(self.program, path)
         self.widen(mask, why or f"importing {path} can fail or do something else: {cause.text}", cause)
 
     # Class members

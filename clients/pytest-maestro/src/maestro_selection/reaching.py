@@ -14,7 +14,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from maestro_selection.effects import ABSENT, ALTERING_OUTER
-from maestro_selection.program import Program, attribute, global_slot
+from maestro_selection.program import OUTSIDE, Program, attribute, global_slot
 from maestro_selection.records import span
 from maestro_selection.tables import BODY, CLASS, FUNCTION, FileTable, Statement
 
@@ -97,14 +97,25 @@ class Reaching:
         return self._closure(frozenset(self.called_by(statement)))
 
     def altered_by(self, statement: Statement) -> set[str]:
-        """Global values that functions put something into which a statement of any version can come to."""
+        """Global values that functions put something into which a statement of any version can come to.
+
+        What is not of the repository is taken to be altered by functions that the statement calls itself, or
+        by all that it comes to where it is there for its effects alone.
+        """
         self._name_edges()
-        names = self._closure(frozenset(self.called_by(statement)))
+        direct = frozenset(self.called_by(statement))
+        names = self._closure(direct)
+        for_effect = statement.kind == "Expr"
         found: set[str] = set()
         for path, table in self.program.tables.items():
-            for index, slots in self.program.altering(path):
-                if self.includes(names, path, table.statements[index].scope):
-                    found |= slots
+            outside = global_slot(path, OUTSIDE)
+            for index, slots in self.program.altering(path, attributes=for_effect):
+                scope = table.statements[index].scope
+                if self.includes(names, path, scope):
+                    if for_effect or self.includes(direct, path, scope):
+                        found |= slots
+                    else:
+                        found |= slots - {outside}
         return found
 
     def from_function(self, path: str, scope: int) -> frozenset[str]:

@@ -35,7 +35,7 @@ def sentinels(
         for path, changed in _can_fail(evidence, change):
             if changed.kind == IMPORT and idle(change, changed):
                 continue
-            mask = _importing(evidence, program, path)
+            mask = evidence.needing(program, path) if path in program.tables else 0
             if not mask or mask & selected:
                 continue
             number = min(evidence.members(mask), key=lambda each: (evidence.test(each).seconds, each))
@@ -55,16 +55,3 @@ def _can_fail(evidence: Evidence, change: FileChange) -> Iterator[tuple[str, Cha
             effects = change.new.statements[changed.new].effects
             if effects.reads or effects.calls or effects.imports or CALLING in effects.traits:
                 yield change.path, changed
-
-
-def _importing(evidence: Evidence, program: Program, path: str) -> int:
-    """Tests that need a file to be imported."""
-    if path not in program.tables:
-        return 0
-    mask = evidence.using_file(path)
-    for file in program.importers(path):
-        mask |= evidence.in_file(file) | evidence.using_file(file)
-        folder, _, name = file.rpartition("/")
-        if name == "conftest.py":
-            mask |= evidence.below(folder)
-    return mask

@@ -15,7 +15,7 @@ from maestro_selection.changes import DEFINITIONS
 from maestro_selection.containment import Containment
 from maestro_selection.effects import BY_NAME, CALLING, LISTING, MILD
 from maestro_selection.evidence import Evidence, own_span
-from maestro_selection.program import Place, Program, attribute, global_slot
+from maestro_selection.program import OUTSIDE, Place, Program, attribute, global_slot
 from maestro_selection.reaching import BUILTIN_METHODS, Keeper, Reaching
 from maestro_selection.records import Trace
 from maestro_selection.tables import CLASS, FUNCTION, MODULE, FileTable
@@ -48,9 +48,12 @@ class Cause:
 
 @dataclass
 class Reach:
-    """Tests that a difference reaches, with the cause of each group; and the files whose import it alters."""
+    """Tests that a difference reaches, with the cause of each group; the files whose import it alters; and
+    what was taken without evidence for each test.
+    """
 
     groups: list[tuple[int, Cause]] = field(default_factory=list)
+    widened: list[str] = field(default_factory=list)
     modules: dict[str, Cause] = field(default_factory=dict)
 
     @property
@@ -95,6 +98,9 @@ class Spread:
 
     def _follow(self, slot: str, cause: Cause, within: int) -> None:
         path, _, name = slot.rpartition("::")
+        if name == OUTSIDE:
+            self._outside(path, cause, within)
+            return
         if path:
             self._implicit(path, name, cause)
         for place in self.program.readers(slot):
@@ -111,6 +117,13 @@ class Spread:
         for place in self.program.mentions(name if path else slot[1:]):
             why = Cause(f"{shown(slot)} is named in a string at {self.where(place)}", cause)
             self._mentioned(place, why, within)
+
+    def _outside(self, path: str, cause: Cause, within: int) -> None:
+        """Code of a file alters what is not of the repository: nothing tells who looks at that."""
+        mask = self.evidence.needing(self.program, path) & within
+        if mask:
+            self.reach.widened.append(f"{path} alters what is not of this repository: {cause.path()[0]}")
+            self._tests(mask, Cause(f"{path} alters what is not of this repository", cause))
 
     def _mentioned(self, place: Place, cause: Cause, within: int) -> None:
         """A string has the name of what differs: whoever looks attributes up by computed names can come to
@@ -341,11 +354,16 @@ class Spread:
                 return True
         return not known and name not in PLAIN_BASES
 
-    def flow(self, place: Place, cause: Cause, slot: str = "") -> None:
-        """A statement that runs at import can give something else (as it reads `slot`)."""
+    def flow(self, place: Place, cause: Cause, slot: str = "", *, turned: bool = False) -> None:
+        """A statement that runs at import can give something else (as it reads `slot`).
+
+        `turned`: what is around it can come out otherwise, so that it can run though it never did.
+        """
         path, index = place
         table = self.program.tables[path]
-        if place in self._flowed or self.evidence.ran_at_import(path, own_span(table, index)) is False:
+        if place in self._flowed:
+            return
+        if not turned and self.evidence.ran_at_import(path, own_span(table, index)) is False:
             return
         if slot and self._only_default(path, index, slot, cause):
             return
@@ -356,13 +374,15 @@ class Spread:
             known = not chain.startswith((".", "self."))
             for put in self.program.put_into(path, chain) if known else {"." + attribute(chain)}:
                 self.slot(put, cause)
+        for put in self.program.worked_on(path, statement):
+            self.slot(put, cause)
         if self._calls(path, index):
             for altered in self._altered_during(path, index):
                 self.slot(altered, cause)
         if statement.kind not in DEFINITIONS:
             for inner in self.program.layout(path).below(index):
                 if inner != index:
-                    self.flow((path, inner), cause)
+                    self.flow((path, inner), cause, turned=True)
 
     def _only_default(self, path: str, index: int, slot: str, cause: Cause) -> bool:
         """Whether a definition reads a slot for the default of a parameter alone: then who loads that one
@@ -455,8 +475,11 @@ class Spread:
         if trace is None:
             return found
         names = self.reaching.from_statement(path, index)
+        for_effect = self.program.tables[path].statements[index].kind == "Expr"
         for other, bits in trace.lines.items():
-            for number, slots in self.program.altering(other) if other in self.program.tables else ():
+            if other not in self.program.tables:
+                continue
+            for number, slots in self.program.altering(other, attributes=for_effect):
                 table = self.program.tables[other]
                 ran = own_span(table, number) & bits and not slots <= self._slots.keys()
                 if ran and self.reaching.includes(names, other, table.statements[number].scope):
