@@ -49,7 +49,7 @@ from benchmarks.mutant_verdicts import (
     judged,
     selected_of,
 )
-from benchmarks.mutating import MissingLibraryError, Mutant, drawn, made, mutants
+from benchmarks.mutating import MissingLibraryError, Mutant, UnmadeError, drawn, made, mutants
 from benchmarks.selection_modes import opened
 from benchmarks.suites import Outcomes, Suite
 from benchmarks.test_selection import recorder
@@ -253,7 +253,11 @@ def choose(course: Course, sources: Iterable[str], seed: int, count: int) -> dic
     for mutant in order:
         if len(found) == count:
             break
-        text = made(mutant, texts[mutant.path])
+        try:
+            text = made(mutant, texts[mutant.path])
+        except UnmadeError as error:
+            print(f"left out, since the library cannot make it: {error}")
+            continue
         if text is not None:
             found[mutant] = text
     return found

@@ -16,6 +16,10 @@ from typing import Any
 NEEDED = "cosmic-ray==8.7.0"
 
 
+class UnmadeError(RuntimeError):
+    """The library failed on code that one of its operators does not know."""
+
+
 class MissingLibraryError(RuntimeError):
     """The library that makes mutants is not installed."""
 
@@ -83,11 +87,18 @@ def made(mutant: Mutant, text: str) -> str | None:
     """The file as the mutant has it; None where that is no Python, or the same program.
 
     A file that does not parse is seen by whoever saves it: that says nothing of a selection.
+
+    Raises
+    ------
+    UnmadeError
+        When the library cannot make it.
     """
     plugins, _, mutating = _library()
-    changed: str | None = mutating.mutate_code(
-        text, plugins.get_operator(mutant.operator)(), mutant.occurrence
-    )
+    operator = plugins.get_operator(mutant.operator)()
+    try:
+        changed: str | None = mutating.mutate_code(text, operator, mutant.occurrence)
+    except Exception as error:  # its operators are not alike in what they raise
+        raise UnmadeError(f"{mutant.key}: {type(error).__name__}: {error}") from error
     if changed is None:
         return None
     try:

@@ -262,3 +262,27 @@ def test_a_copy_that_is_installed_elsewhere_is_said(new_project, tmp_path):
     assert "1 files of this repository (lib/goods/__init__.py) were run from an installed copy" in ran.text
     notes = made.recording().notes
     assert [(note.kind, note.path) for note in notes] == [("outside", "lib/goods/__init__.py")]
+
+
+def test_code_that_hypothesis_reads_for_samples_is_no_input(new_project):
+    project = new_project(
+        {
+            "shop.py": "LIMIT = 123456789\n\ndef total(count):\n    return count * 2\n",
+            "tests/test_shop.py": (
+                "from hypothesis import given, strategies\nimport shop\n\n"
+                "@given(strategies.integers())\ndef test_any(count):\n"
+                "    assert shop.total(count) == 2 * count\n\n"
+                "def test_one():\n    assert shop.total(1) == 2\n\n"
+                "def test_text():\n    with open(shop.__file__) as text:\n"
+                "        assert 'LIMIT' in text.read()\n"
+            ),
+        }
+    )
+    ran = project.pytest("-q", "--maestro-record", "-p", "_hypothesis_pytestplugin")
+    assert ran.status == 0, ran.text
+    kept = project.recording()
+    assert "shop.py" not in kept.session.opened
+    opening = {
+        test.function for test in kept.tests.values() if any("shop.py" in s.trace.opened for s in test.steps)
+    }
+    assert opening == {"test_text"}

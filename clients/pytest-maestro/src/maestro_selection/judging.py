@@ -19,7 +19,7 @@ from maestro_selection.distributions import Distributions
 from maestro_selection.effects import CALLING
 from maestro_selection.evidence import own_span
 from maestro_selection.manifests import is_manifest
-from maestro_selection.program import OUTSIDE, Place, attribute, global_slot
+from maestro_selection.program import OUTSIDE, Place, attribute, global_slot, root_of
 from maestro_selection.records import Distribution, span
 from maestro_selection.sentinels import sentinels
 from maestro_selection.spread import Cause, Reach, Spread, World, shown
@@ -245,7 +245,7 @@ class Judge:
                 found.add("." + attribute(chain))
                 continue
             found |= self.program.put_into(path, chain)
-            if self.program.is_outside(path, chain.partition(".")[0].rstrip("()"), table):
+            if self.program.is_outside(path, root_of(chain), table):
                 found.add(global_slot(path, OUTSIDE))
         return found
 

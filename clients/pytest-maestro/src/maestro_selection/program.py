@@ -35,6 +35,11 @@ GIVING_BUILTINS = frozenset(
 )
 
 
+TELLING = frozenset(
+    "warn warn_explicit debug info warning error exception critical log sleep print flush".split()
+)
+"""Functions of modules from elsewhere that are called for what people are told; they alter nothing."""
+
 NEUTRAL_BASES = frozenset(
     "object Exception BaseException ABC Generic Protocol Warning ValueError TypeError KeyError IndexError "
     "AttributeError RuntimeError LookupError OSError NotImplementedError UserWarning "
@@ -45,6 +50,11 @@ NEUTRAL_BASES = frozenset(
 def attribute(chain: str) -> str:
     """The last name of a chain."""
     return chain.rstrip("()").rpartition(".")[2]
+
+
+def root_of(chain: str) -> str:
+    """The first name of a chain."""
+    return chain.partition(".")[0].rstrip("()")
 
 
 def global_slot(path: str, name: str) -> str:
@@ -428,12 +438,19 @@ class Program:
         effects = statement.effects
         if statement.kind != "Expr" or not effects.calls:
             return set()
-        called = {chain for chain in effects.calls if "." not in chain}
+        calls = [
+            chain
+            for chain in effects.calls
+            if not (attribute(chain) in TELLING and self.is_outside(path, root_of(chain), table))
+        ]
+        called = {chain for chain in calls if "." not in chain}
         found: set[str] = set()
-        for chain in (*effects.reads, *effects.calls):
-            root = chain.partition(".")[0].rstrip("()")
+        for chain in (*effects.reads, *calls) if calls else ():
+            root = root_of(chain)
             if self.is_outside(path, root, table):
-                found.add(global_slot(path, OUTSIDE))
+                # `warnings` is read to call `warnings.warn`.
+                if chain in calls or not any(f"{other}.".startswith(f"{chain}.") for other in effects.calls):
+                    found.add(global_slot(path, OUTSIDE))
             elif path in self.bound and not self.is_module(path, root) and root in self.bound[path]:
                 places = (self.tables[path].statements[index] for index in self.bound[path][root])
                 if chain not in called or any(each.kind not in DEFINITIONS for each in places):

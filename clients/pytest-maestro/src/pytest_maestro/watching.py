@@ -24,6 +24,8 @@ from pytest_maestro.places import Place
 WRITES_ONLY = os.O_WRONLY
 IMPORT_SYSTEM = ("<frozen importlib._bootstrap_external>", "<frozen importlib._bootstrap>")
 TEXT_CACHES = ("linecache", "tokenize")
+SAMPLING = ("hypothesis.internal.constants_ast",)
+"""Modules that read all code of a repository to find values worth trying: by chance, as all that they try."""
 LISTING = ("os", "pathlib", "glob")
 """Modules that list folders for others."""
 LOOKING = ("genericpath", "ntpath", "os", "pathlib", "posixpath", "shutil")
@@ -114,7 +116,7 @@ class Watch:
             if not os.path.exists(name):
                 self.written.add(inner)
             return
-        if inner.endswith(".py") and (inner == self._importing or _read_for_display()):
+        if inner.endswith(".py") and (inner == self._importing or _read_in_passing()):
             return
         self.ledger.current.open(inner)
         self._read_by(inner)
@@ -278,7 +280,7 @@ class Watch:
         def findsource(subject: Any) -> Any:
             # Tracebacks and warnings show source lines as well, and no test depends on these.
             caller = sys._getframe(1).f_globals.get("__name__", "")
-            if not caller.startswith("_pytest"):
+            if not caller.startswith("_pytest") and not _read_in_passing():
                 try:
                     path = self.place.relative(inspect.getsourcefile(subject) or os.sep)
                 except TypeError:  # a builtin, which findsource itself will refuse
@@ -310,11 +312,12 @@ def _program(executable: Any, command: Any) -> str:
     return os.path.basename(_name(first) or "") or "?"
 
 
-def _read_for_display() -> bool:
-    """Whether a Python file is opened to show its lines (a traceback, a warning), rather than to be read."""
+def _read_in_passing() -> bool:
+    """Whether a Python file is opened to show its lines (a traceback, a warning), or for samples."""
     frame = sys._getframe(1)
-    for _ in range(8):
-        if frame.f_globals.get("__name__") in TEXT_CACHES and "updatecache" in frame.f_code.co_name:
+    for _ in range(12):
+        name = frame.f_globals.get("__name__")
+        if name in SAMPLING or (name in TEXT_CACHES and "updatecache" in frame.f_code.co_name):
             return True
         if frame.f_back is None:
             return False
