@@ -8,7 +8,7 @@ from statistics import mean
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from maestro_selection.ordering import apfd, chance_apfd
+from maestro_selection.ordering import Candidate, apfd, by_expectation, chance_apfd, weight
 
 TESTS = "abcdef"
 
@@ -39,3 +39,31 @@ def test_chance_is_the_mean_over_all_orders(count, shown):
     each_order = mean(apfd(order, faults) for order in permutations(tests))
     showing = [len(fault.intersection(tests)) for fault in faults.values()]
     assert chance_apfd(count, showing) == pytest.approx(each_order)
+
+
+def candidate(node: str, seconds: float = 0.01, breadth: int = 1) -> Candidate:
+    return Candidate(node, seconds, frozenset({"a.py:1"}), 1, 0.0, 0.0, breadth)
+
+
+def test_further_cases_of_one_test_wait_for_other_tests():
+    found = [*(candidate(f"t.py::many[{case}]") for case in range(4)), candidate("t.py::other", breadth=3)]
+    order = [each.node.partition("::")[2] for each in by_expectation(found)]
+    assert order == ["many[0]", "many[1]", "other", "many[2]", "many[3]"]
+
+
+@given(
+    st.lists(
+        st.tuples(st.sampled_from("ab"), st.integers(0, 9), st.floats(0, 9), st.integers(1, 50)),
+        unique_by=lambda each: each[:2],
+    )
+)
+def test_an_order_holds_each_test_once_and_does_not_depend_on_the_order_given(drawn):
+    found = [candidate(f"t.py::{name}[{case}]", seconds, wide) for name, case, seconds, wide in drawn]
+    order = by_expectation(found)
+    assert sorted(order, key=found.index) == found
+    assert by_expectation(found[::-1]) == order
+    for name in "ab":  # among the cases of one test nothing but their own worth decides
+        worth = [
+            weight(c) / max(c.seconds, 0.001) ** 0.5 for c in order if c.node.startswith(f"t.py::{name}")
+        ]
+        assert worth == sorted(worth, reverse=True)
