@@ -15,6 +15,7 @@ class _Holding:
         self._lock = Lock()
         self._holders = 0
         self._ran = False
+        self._spared = False
 
     def begin(self) -> None:
         with self._lock:
@@ -28,8 +29,11 @@ class _Holding:
             self._holders -= 1
             if self._holders or not self._ran:
                 return
-            if kept and not gc.get_freeze_count():
-                # Through the permanent generation everything becomes old without being looked at.
+            if kept and not self._spared and not gc.get_freeze_count():
+                # Through the permanent generation everything becomes old without being looked at. Once: what
+                # is old is hardly ever looked at, and a process that stays up would never be rid of the
+                # cycles that each piece of work leaves.
+                self._spared = True
                 gc.freeze()
                 gc.unfreeze()
             gc.enable()
@@ -49,8 +53,8 @@ def uncollected(*, kept: bool = False) -> Iterator[None]:
     Parameters
     ----------
     kept : bool
-        What was made is to stay: it counts as old, so that the collector does not go through all of it as
-        soon as it runs again.
+        What was made is to stay: the first time in a process it counts as old, so that the collector does not
+        go through all of it as soon as it runs again.
     """
     _holding.begin()
     try:

@@ -8,12 +8,14 @@ from threading import Barrier, Thread
 
 import pytest
 
+from graph import memory
 from graph.memory import uncollected
 
 
 @pytest.fixture(autouse=True)
-def collecting():
+def collecting(monkeypatch):
     assert gc.isenabled()
+    monkeypatch.setattr(memory, "_holding", memory._Holding())  # as in a process that has just begun
     yield
     gc.enable()
 
@@ -74,6 +76,15 @@ def test_what_counts_as_old_is_still_collected():
     assert seen() is not None
     gc.collect()
     assert seen() is None
+
+
+def test_a_process_that_stays_up_is_rid_of_what_each_piece_of_work_leaves():
+    seen = []
+    for _ in range(5):
+        with uncollected(kept=True):
+            seen.append(weakref.ref(Knot()))
+        [[] for _ in range(3 * gc.get_threshold()[0])]  # some come from a free list, uncounted
+    assert [each() is None for each in seen[1:]] == [True] * 4
 
 
 def test_what_was_frozen_for_others_stays_so():
