@@ -24,9 +24,12 @@ from api import __version__, documents, selection, workers
 from api.failures import failure_of, masked
 from api.graphql.context import Context, begin
 from api.graphql.schema import schema
+from api.rehearsal import rehearse
 from api.service import Service
 from api.settings import Settings
 from graph.errors import CorruptError, InputError, MaestroError, PolicyError, StoreBusyError
+from graph.facts import Scope as Repository
+from graph.incidence import Incidence
 from graph.mapping import guard
 from graph.recordings import LIMIT
 
@@ -170,7 +173,13 @@ async def beside(work: Callable[[], T], /) -> T:
     return await anyio.to_thread.run_sync(work, abandon_on_cancel=True)
 
 
-def create(settings: Settings, service: Service | None = None, *, uploads: bool = False) -> ASGIApp:
+def create(
+    settings: Settings,
+    service: Service | None = None,
+    *,
+    uploads: bool = False,
+    kept: dict[Repository, Incidence] | None = None,
+) -> ASGIApp:
     """The application; it opens the service itself unless it is handed one.
 
     `uploads`: take recordings that are sent, which change what is answered from then on.
@@ -182,7 +191,7 @@ def create(settings: Settings, service: Service | None = None, *, uploads: bool 
             app.router.routes[:] = routes(service, uploads)
             yield
             return
-        async with Service.open(settings, offload=beside, stays=True) as opened:
+        async with Service.open(settings, offload=beside, stays=True, kept=kept) as opened:
             app.router.routes[:] = routes(opened, uploads)
             yield
 
@@ -257,8 +266,9 @@ def run(settings: Settings, listening: socket.socket, *, uploads: bool = False, 
     `count`: how many processes answer, see `api.workers`.
     """
     guard(failure_of(CorruptError("")).exit_code)
+    kept: dict[Repository, Incidence] = {}
     config = uvicorn.Config(
-        create(settings, uploads=uploads),
+        create(settings, uploads=uploads, kept=kept),
         log_level="info" if settings.debug else "warning",
         access_log=settings.debug,
         server_header=False,
@@ -277,14 +287,16 @@ def run(settings: Settings, listening: socket.socket, *, uploads: bool = False, 
     config.load()
     for name in _LATER:
         import_module(name)
-    anyio.run(_greet, settings)
+    kept.update(anyio.run(_rehearsed, settings))
     workers.run(count, serve)
 
 
-async def _greet(settings: Settings) -> None:
-    """Answer a question before there are workers: what it brings into memory is there once for all of them.
+async def _rehearsed(settings: Settings) -> dict[Repository, Incidence]:
+    """Arrays of all repositories, once a service has answered out of them (see `api.rehearsal`).
 
     It also starts the store, and fails in words where there is none.
     """
-    async with Service.open(settings) as service:
-        await schema.execute("{ repositories { name } }", context_value=begin(service))
+    async with Service.open(settings, offload=beside) as service:
+        app = Guard(Starlette(routes=routes(service, False)))
+        await rehearse(app, service.kept)
+        return service.kept

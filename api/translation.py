@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping
 
 from api import documents
 from api.questions import Question
+from api.sharing import once
 from graph.adjacency import Direction
 from graph.comparison import Comparison, Start
 from graph.facts import Scope
@@ -40,9 +41,11 @@ def symbol(view: NodeView) -> documents.Symbol:
     )
 
 
-def step(view: StepView, direction: Direction) -> documents.Step:
-    """A step in the direction of the cone."""
-    ends = symbol(view.dependency), symbol(view.dependent)
+def step(
+    view: StepView, direction: Direction, shown: Callable[[NodeView], documents.Symbol] = symbol
+) -> documents.Step:
+    """A step in the direction of the cone; `shown` makes documents of its ends."""
+    ends = shown(view.dependency), shown(view.dependent)
     source, target = ends if direction is Direction.UP else ends[::-1]
     return documents.Step(
         source=source,
@@ -57,13 +60,18 @@ def step(view: StepView, direction: Direction) -> documents.Step:
     )
 
 
-def reached(item: Item, direction: Direction) -> documents.Reached:
-    """An item of a cone."""
-    return documents.Reached(
-        symbol=symbol(item.node),
-        distance=item.distance,
-        tier=item.tier.value,
-        proof=tuple(step(each, direction) for each in item.path),
+def reached(items: Iterable[Item], direction: Direction) -> tuple[documents.Reached, ...]:
+    """Items of a cone. Most of a proof is that of the item before, and is described once for both."""
+    shown = once(symbol)
+    told: Callable[[StepView], documents.Step] = once(lambda view: step(view, direction, shown))
+    return tuple(
+        documents.Reached(
+            symbol=shown(item.node),
+            distance=item.distance,
+            tier=item.tier.value,
+            proof=tuple(map(told, item.path)),
+        )
+        for item in items
     )
 
 
@@ -83,6 +91,7 @@ def impact(
     symbols = [view for view in cone.starts if view.kind is not NodeKind.FILE or view.path not in unread]
     changed = tuple(_changed(view, starts) for view in symbols)
     changed_paths = {view.path for view in cone.starts}
+    listed = reached((*cone.items, *cone.tests), cone.direction)
     return documents.Impact(
         repository=cone.scope.repository,
         asked=judgement.change.asked if judgement else question.asked,
@@ -96,8 +105,8 @@ def impact(
         depth=cone.depth,
         changed=changed,
         silent=_silent(judgement.comparison) if judgement else (),
-        reached=tuple(reached(item, cone.direction) for item in cone.items),
-        tests=tuple(reached(item, cone.direction) for item in cone.tests),
+        reached=listed[: len(cone.items)],
+        tests=listed[len(cone.items) :],
         truncated=cone.reached > len(cone.items) or cone.tests_reached > len(cone.tests),
         possible={tier.value: count for tier, count in cone.possible},
         edges={tier.value: count for tier, count in cone.followed},

@@ -78,7 +78,7 @@ def file_figures(path: Path, mark: str) -> dict[str, float]:
         f"first_load_ms_{mark}": first,
         "bytes_per_incidence": grown["bytes"] / incidences,
         "file_bytes_per_incidence": path.stat().st_size / incidences,
-        f"memory_ratio_{READERS}": many / one,
+        f"memory_ratio_{READERS}_alone": many / one,
         f"graph_memory_ratio_{READERS}": graphs / graph,
         f"memory_ratio_{READERS}_forked": _held_forked(path, READERS) / _held_forked(path, 1),
     }

@@ -33,6 +33,8 @@ ASKED = 25
 """Questions for each worker, each about another symbol."""
 ROUNDS = 10
 """So often they are all asked, until every worker was."""
+ANSWERING = 0.3
+"""Seconds of processor time by which a worker shows that it has answered: some ten questions."""
 PATIENCE = 120
 _QUESTION = (
     "query($symbol: String, $repository: String) { impact(symbol: $symbol, repository: $repository) "
@@ -49,7 +51,7 @@ def service_figures(store: Store, arrays: Incidence, scope: Scope, folder: Path)
         f"resident memory (PSS): a service of one process {held[1] / 1e6:,.1f} MB, "
         f"of {READERS} workers {held[READERS] / 1e6:,.1f} MB"
     )
-    return {f"memory_ratio_{READERS}_workers": held[READERS] / held[1]}
+    return {f"memory_ratio_{READERS}": held[READERS] / held[1]}
 
 
 def _environment(store: Store, scope: Scope, folder: Path) -> dict[str, str]:
@@ -70,16 +72,16 @@ def _held(environment: dict[str, str], scope: Scope, count: int, asked: list[str
     """What a service holds in bytes once every worker has answered."""
     with _serving(environment, count) as (process, port):
         chance = random.Random(count)
-        reading = 0
+        before = {each.pid: _worked(each) for each in (process, *process.children(recursive=True))}
         with ThreadPoolExecutor(2 * count) as clients:
             for _ in range(ROUNDS):
                 chosen = chance.sample(asked, len(asked))[: ASKED * count]
                 list(clients.map(lambda symbol: _ask(port, symbol, scope.repository), chosen))
                 everyone = [process, *process.children(recursive=True)]
-                reading = sum(_maps(each.pid) for each in everyone)
-                if reading >= count:  # the kernel gives a question to whichever worker comes first
+                answered = sum(_worked(each) - before.get(each.pid, 0.0) > ANSWERING for each in everyone)
+                if answered >= count:  # the kernel gives a question to whichever worker comes first
                     return float(sum(share_of(each.pid) for each in everyone))
-    raise SystemExit(f"Of {count} workers only {reading} were asked anything.")
+    raise SystemExit(f"Of {count} workers only {answered} were asked anything.")
 
 
 @contextmanager
@@ -122,6 +124,7 @@ def _ask(port: int, symbol: str, repository: str) -> None:
         raise SystemExit(f"The service did not answer about {symbol}: {found['errors']}")
 
 
-def _maps(pid: int) -> bool:
-    """Whether a process has an array file mapped: that it has read the graph."""
-    return ".arrays" in Path(f"/proc/{pid}/maps").read_text("utf-8", "replace")
+def _worked(process: psutil.Process) -> float:
+    """Seconds of processor time that a process took so far."""
+    spent = process.cpu_times()
+    return float(spent.user + spent.system)

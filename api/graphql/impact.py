@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Annotated
 
 import strawberry
 
 from api import documents
 from api.graphql.context import Request
-from api.graphql.nodes import AsOf, Head, Node, Repository, Step
+from api.graphql.nodes import AsOf, Head, Node, Repository, Step, nodes_of
 from api.questions import DEPTH, Direction, Question, Subject
+from api.sharing import once
 from graph.errors import InputError
 from graph.schema import DEFAULT_TIER, Tier
 
@@ -84,6 +86,8 @@ class Impact:
     def of(cls, found: documents.Impact) -> Impact:
         """An impact from its document."""
         here = found.repository
+        node = nodes_of(here)
+        step: Callable[[documents.Step], Step] = once(lambda each: Step.of(each, node))
         return cls(
             head=Head(run=found.run, commit=found.indexed, at=found.at),
             repository=here,
@@ -92,12 +96,12 @@ class Impact:
             base_derived=found.derived[0],
             head_derived=found.derived[1],
             changed=[
-                Changed(node=Node.of(each.symbol, here), reasons=list(each.reasons), side=each.side)
+                Changed(node=node(each.symbol), reasons=list(each.reasons), side=each.side)
                 for each in found.changed
             ],
             silent=[Unread(path=each.path, reason=each.reason) for each in found.silent],
-            reached=[_reached(each, here) for each in found.reached],
-            tests=[_reached(each, here) for each in found.tests],
+            reached=[_reached(each, node, step) for each in found.reached],
+            tests=[_reached(each, node, step) for each in found.tests],
             truncated=found.truncated,
             edges=_counts(found.edges),
             possible=_counts(found.possible),
@@ -107,17 +111,21 @@ class Impact:
                 for each in found.owners
             ],
             unowned=found.unowned,
-            hubs=[Hub(node=Node.of(each.symbol, here), dependents=each.dependents) for each in found.hubs],
+            hubs=[Hub(node=node(each.symbol), dependents=each.dependents) for each in found.hubs],
             notes=list(found.notes),
         )
 
 
-def _reached(entry: documents.Reached, repository: str) -> Reached:
+def _reached(
+    entry: documents.Reached,
+    node: Callable[[documents.Symbol], Node],
+    step: Callable[[documents.Step], Step],
+) -> Reached:
     return Reached(
-        node=Node.of(entry.symbol, repository),
+        node=node(entry.symbol),
         distance=entry.distance,
         tier=Tier(entry.tier),
-        proof=[Step.of(step, repository) for step in entry.proof],
+        proof=[step(each) for each in entry.proof],
     )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Annotated, Any
 
 import strawberry
@@ -9,6 +10,7 @@ import strawberry
 from api import documents
 from api.graphql.context import Request
 from api.graphql.loaders import OwnerKey
+from api.sharing import once
 from graph.schema import EdgeKind, NodeKind, Sort, Tier
 
 strawberry.enum(NodeKind, description="What a node is.")
@@ -76,6 +78,11 @@ class Node:
         )
 
 
+def nodes_of(repository: str) -> Callable[[documents.Symbol], Node]:
+    """Makes nodes of one answer's documents, of equal ones the same."""
+    return once(lambda symbol: Node.of(symbol, repository))
+
+
 @strawberry.type(description="One edge of a proof: `source` leads to `target`.")
 class Step:
     source: Node = strawberry.field(description="Where the step begins.")
@@ -88,11 +95,11 @@ class Step:
     side: str = strawberry.field(description="Which side of the change says it: both, base, head.")
 
     @classmethod
-    def of(cls, step: documents.Step, repository: str) -> Step:
-        """A step from its document."""
+    def of(cls, step: documents.Step, node: Callable[[documents.Symbol], Node]) -> Step:
+        """A step from its document; `node` makes its ends, see `nodes_of`."""
         return cls(
-            source=Node.of(step.source, repository),
-            target=Node.of(step.target, repository),
+            source=node(step.source),
+            target=node(step.target),
             edge=EdgeKind(step.edge),
             tier=Tier(step.tier),
             form=step.form,

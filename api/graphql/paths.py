@@ -8,7 +8,7 @@ import strawberry
 
 from api import documents
 from api.graphql.context import Request
-from api.graphql.nodes import AsOf, Head, Node, Repository, Step
+from api.graphql.nodes import AsOf, Head, Node, Repository, Step, nodes_of
 from api.questions import DEPTH
 from graph.errors import InputError
 from graph.schema import DEFAULT_TIER, Tier
@@ -36,15 +36,15 @@ class Paths:
     @classmethod
     def of(cls, found: documents.Paths) -> Paths:
         """Paths from their document."""
-        here = found.repository
+        node = nodes_of(found.repository)
         return cls(
             head=Head(run=found.run, commit=found.commit, at=found.at),
-            source=Node.of(found.source, here),
-            target=Node.of(found.target, here),
+            source=node(found.source),
+            target=node(found.target),
             direction=found.direction,
             complete=found.complete,
             paths=[
-                ProofPath(tier=Tier(path.tier), steps=[Step.of(step, here) for step in path.steps])
+                ProofPath(tier=Tier(path.tier), steps=[Step.of(step, node) for step in path.steps])
                 for path in found.paths
             ],
         )

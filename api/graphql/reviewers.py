@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Annotated
 
 import strawberry
 
 from api import review_documents as documents
 from api import reviewing
+from api.documents import Symbol
 from api.graphql.context import Request
-from api.graphql.nodes import Head, Repository, Step
+from api.graphql.nodes import Head, Node, Repository, Step, nodes_of
 from api.graphql.tests import change_question
 
 
@@ -102,7 +104,7 @@ class Reviewers:
     @classmethod
     def of(cls, found: documents.Reviewers) -> Reviewers:
         """Advice from its document."""
-        basis = found.basis
+        basis, node = found.basis, nodes_of(found.repository)
         return cls(
             head=Head(run=found.run, commit=found.indexed),
             repository=found.repository,
@@ -117,7 +119,7 @@ class Reviewers:
                 examples=basis.examples,
                 symbols=basis.symbols,
             ),
-            reviewers=[_reviewer(each, found.repository) for each in found.reviewers],
+            reviewers=[_reviewer(each, node) for each in found.reviewers],
             more=found.more,
             absent=[
                 PassedOver(
@@ -145,7 +147,7 @@ class Reviewers:
         )
 
 
-def _reviewer(each: documents.Advice, repository: str) -> Reviewer:
+def _reviewer(each: documents.Advice, node: Callable[[Symbol], Node]) -> Reviewer:
     return Reviewer(
         person=Person.of(each.person),
         score=each.score,
@@ -163,7 +165,7 @@ def _reviewer(each: documents.Advice, repository: str) -> Reviewer:
                 newest=reason.newest,
                 at=reason.at,
                 how=reason.how,
-                path=[Step.of(step, repository) for step in reason.path],
+                path=[Step.of(step, node) for step in reason.path],
             )
             for reason in each.reasons
         ],

@@ -118,3 +118,22 @@ def test_a_service_answers_with_several_workers(indexed):
         process.terminate()
         process.communicate(timeout=PATIENCE)
     assert process.returncode == 0
+
+
+@pytest.mark.skipif(not Path("/proc/self/maps").exists(), reason="this system does not show what is mapped")
+def test_workers_have_the_graph_mapped_before_they_are_asked(indexed):
+    command = [sys.executable, "-m", "api", "serve", "--port", "0", "--workers", "2"]
+    process = subprocess.Popen(
+        command, env={**os.environ, **indexed.environment}, stderr=subprocess.PIPE, text=True
+    )
+    try:
+        process.stderr.readline()
+        deadline = time.monotonic() + PATIENCE
+        while len(children := psutil.Process(process.pid).children()) < 2:
+            assert time.monotonic() < deadline
+            time.sleep(0.05)
+        for child in children:
+            assert "code.arrays" in Path(f"/proc/{child.pid}/maps").read_text()
+    finally:
+        process.terminate()
+        process.communicate(timeout=PATIENCE)
