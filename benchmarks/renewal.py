@@ -86,7 +86,7 @@ def measure(
             new = renew(
                 old, created=change.created, retired=change.retired, gone=(), head=arrays.head + 1, **marks
             )
-            new.save(Path(folder) / "renewed.arrays")
+            new.save(Path(folder) / "renewed.arrays", durable=False)
             taken.append(time.perf_counter() - begun)
         if build_seconds is None:
             facts = list(new.facts())

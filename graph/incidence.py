@@ -148,8 +148,14 @@ class Incidence:
         columns = assemble(facts, scope, births, head, known)
         return cls(scope=scope, head=head, commit=commit, tree=tree, resolver=resolver, **columns)
 
-    def save(self, path: Path) -> None:
+    def save(self, path: Path, *, durable: bool = True) -> None:
         """Write the arrays to a file in one step: a reader sees the old file or the new one.
+
+        Parameters
+        ----------
+        durable : bool
+            Whether it must be there after a power failure. What was renewed need not: a file is read in full
+            after each start of the machine, and one that is not whole is built anew.
 
         Raises
         ------
@@ -158,7 +164,7 @@ class Incidence:
         """
         from graph import incidence_file
 
-        incidence_file.write(self, path)
+        incidence_file.write(self, path, durable)
 
     @classmethod
     def open(cls, path: Path, *, check: bool = True, anew: bool = False) -> Incidence:

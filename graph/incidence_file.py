@@ -15,6 +15,7 @@ import mmap
 import os
 import struct
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import fields
 from hashlib import blake2b
 from pathlib import Path
@@ -40,6 +41,8 @@ ADJACENT = ("ptr", "node", "edge", "dispatch")
 OVERRIDING = ("method", "base", "edge", "tier")
 _ALIGN = 64
 _SMALL = 1 << 30
+_SUMMING = 2
+"""Threads that make checksums."""
 _NARROW = ("unresolved", "count", "edge_from", "member_line", "lines", "keys.stem")
 """Columns whose values are small almost everywhere: they take the least room that holds them all."""
 _WIDTHS = (np.iinfo(np.int8), np.iinfo(np.int16))
@@ -61,15 +64,15 @@ class Mapped(mmap.mmap):
     """Length and CRC-32 of each array, by its address."""
 
 
-def write(incidence: Incidence, path: Path) -> None:
-    """Write a file beside its place, make it durable, and put it there in one step; mode 0600."""
+def write(incidence: Incidence, path: Path, durable: bool = True) -> None:
+    """Write a file beside its place, and put it there in one step; mode 0600. See `Incidence.save`."""
     arrays = _arrays_of(incidence)
     table, size = _placed(arrays)
     header = json.dumps(_described(incidence) | {"arrays": table, "size": size}).encode()
     start = _start(len(header))
     try:
         path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-        with drafts.draft(path, durable=True) as out:
+        with drafts.draft(path, durable=durable) as out:
             out.write(_PREFIX.pack(MAGIC, VERSION, len(header), crc32(header)))
             out.write(header.ljust(start - _PREFIX.size, b"\0"))
             for key, place in table.items():
@@ -207,10 +210,12 @@ def _narrowed(name: str, array: NDArray[Any]) -> NDArray[Any]:
 def _placed(arrays: dict[str, NDArray[Any]]) -> tuple[dict[str, dict[str, Any]], int]:
     table: dict[str, dict[str, Any]] = {}
     at = 0
-    for name, array in arrays.items():
+    with ThreadPoolExecutor(_SUMMING) as pool:  # checksums are made without the interpreter's lock
+        sums = list(pool.map(_sum, arrays.values()))
+    for (name, array), crc in zip(arrays.items(), sums, strict=True):
         gap = -at % _ALIGN
         place = {"type": array.dtype.str, "shape": array.shape, "at": at + gap, "gap": gap}
-        table[name] = place | {"crc": _sum(array)}
+        table[name] = place | {"crc": crc}
         at += gap + array.nbytes
     return table, at
 

@@ -230,7 +230,7 @@ async def _move_head(
     )
     carried_on = replace(arrays, head=run.number, commit=commit.id, tree=commit.tree)
     await store.flip(run)
-    carried_on.save(workspace.arrays(scope, "code"))
+    carried_on.save(workspace.arrays(scope, "code"), durable=False)
     return None, none(), run.number, carried_on
 
 
@@ -263,7 +263,7 @@ async def current_arrays(
     if arrays is not None and arrays.scope == scope:
         renewed = await past.caught_up(store, arrays, head, family)
         if renewed is not None:
-            renewed.save(path)
+            renewed.save(path, durable=False)
             return renewed
     return await rebuild_arrays(store, workspace, scope, family)
 

@@ -19,10 +19,12 @@ from graph.errors import CorruptError, InputError, NotFoundError
 from graph.facts import Hyperedge, Node, Scope
 from graph.incidence import Incidence
 from graph.renewal import places, renew
-from graph.schema import EDGES, EdgeKind, NodeKind
+from graph.schema import EDGES, EdgeKind, NodeKind, code_of
 from graph.store import Head, Store
 from graph.upkeep import chunks
 
+_FEW = 8
+"""What so many runs began is asked for run by run."""
 FAMILIES = {"code": ("code", "owners")}
 """Families that share an array file; any other has one of its own."""
 
@@ -177,7 +179,7 @@ async def arrays_at(
                 return kept
         except (CorruptError, NotFoundError):
             place.unlink(missing_ok=True)
-    found = await moved_to(store, current, head, family)
+    found, _ = await moved_to(store, current, head, family)
     # Pruning says how far it will go before it deletes: what it took meanwhile is missed here.
     await refuse_pruned(store, scope, head, await heads(store, scope, family))
     found.save(place)
@@ -196,42 +198,35 @@ async def caught_up(store: Store, old: Incidence, head: Head, family: str = "cod
     if known is None or marks != (old.commit, old.tree, old.resolver) or old.head > head.number:
         return None
     try:
-        found = await moved_to(store, old, head, family)
+        found, valid = await moved_to(store, old, head, family)
     except (CorruptError, InputError):
         return None
-    if await pruned(store, scope, old.head, family) or not await _complete(store, found, family):
-        return None
-    return found
+    held = np.bincount(found.edge_kind, minlength=len(EdgeKind)).tolist()
+    complete = all(held[code_of(kind)] == count for kind, count in valid.items())
+    return found if complete and not await pruned(store, scope, old.head, family) else None
 
 
-async def _complete(store: Store, arrays: Incidence, family: str) -> bool:
-    """Whether the store holds as many valid hyperedges of each kind as the arrays."""
-    held = np.bincount(arrays.edge_kind, minlength=len(EdgeKind)).tolist()
-    for place, kind in enumerate(EdgeKind):
-        spec = EDGES[kind]
-        if spec.live and spec.family in families(family):
-            given = {"prefix": packing.all_runs(arrays.scope), "head": arrays.head}
-            rows = await store.read("status/count_edges", Filling(edge=kind), **given)
-            if (rows[0]["valid"] or 0) != held[place]:
-                return False
-    return True
-
-
-async def moved_to(store: Store, arrays: Incidence, head: Head, family: str) -> Incidence:
-    """Arrays of one head as those of another, earlier or later."""
+async def moved_to(
+    store: Store, arrays: Incidence, head: Head, family: str
+) -> tuple[Incidence, dict[EdgeKind, int]]:
+    """Arrays of one head as those of another, earlier or later; and, by kind, how many hyperedges the store
+    holds that are valid at the other."""
     scope = arrays.scope
     created: list[tuple[Hyperedge, int]] = []
     ended: list[tuple[EdgeKind, str]] = []
+    valid: dict[EdgeKind, int] = {}
     for kind, spec in EDGES.items():
         if not spec.live or spec.family not in families(family):
             continue
-        filling, prefix = Filling(edge=kind), packing.all_runs(scope)
-        come = {"prefix": prefix, "there": head.number, "here": arrays.head}
-        for row in await store.read("facts/moved_edges", filling, **come):
-            created.append((packing.read_edge(kind, scope, row["edge"], row["members"]), row["born"]))
-        gone = {"prefix": prefix, "there": arrays.head, "here": head.number}
-        for row in await store.read("facts/moved_ids", filling, **gone):
-            ended.append((kind, packing.outer_id(row["id"])))
+        filling = Filling(edge=kind)
+        for prefix in _births(scope, arrays.head, head.number):
+            come = {"prefix": prefix, "there": head.number, "here": arrays.head}
+            for row in await store.read("facts/moved_edges", filling, **come):
+                created.append((packing.read_edge(kind, scope, row["edge"], row["members"]), row["born"]))
+        gone = {"prefix": packing.all_runs(scope), "there": arrays.head, "here": head.number}
+        row = (await store.read("facts/moved_ids", filling, **gone))[0]
+        ended += [(kind, packing.outer_id(stored)) for stored in row["ids"]]
+        valid[kind] = row["valid"] or 0
     moved = renew(
         arrays,
         nodes=await _described(store, arrays, created, head.number),
@@ -244,7 +239,17 @@ async def moved_to(store: Store, arrays: Incidence, head: Head, family: str) -> 
     )
     # A node that no fact names is in the arrays of a run that described it, and of no other.
     moved.alive = moved.alive & (np.bincount(moved.member_node, minlength=moved.node_count) > 0)
-    return moved
+    return moved, valid
+
+
+def _births(scope: Scope, here: int, there: int) -> list[str]:
+    """Beginnings of the ids of whatever is valid at a head and was not at an earlier one (or later).
+
+    Ids begin with the run that a hyperedge is valid from: what a few runs began need not be sought among all.
+    """
+    if here < there <= here + _FEW:
+        return [packing.one_run(scope, run) for run in range(here + 1, there + 1)]
+    return [packing.all_runs(scope)]
 
 
 async def _described(

@@ -25,7 +25,7 @@ from graph.incidence import Incidence
 from graph.readback import read_edge, read_node
 from graph.rewiring import rewire
 from graph.schema import EdgeKind, NodeKind
-from graph.splicing import appended, dropped, replaced, without
+from graph.splicing import appended, dropped, found_in, patched, pruned, raws_of, replaced, without
 from graph.strings import Strings
 
 Ints = NDArray[np.int32]
@@ -156,7 +156,7 @@ def _lost(old: Incidence, retired: Longs, gone: Longs | None) -> tuple[Longs, Lo
     else:
         mark[gone] = True
     found = np.flatnonzero(mark)
-    still = np.flatnonzero(mark[old.member_node])
+    still = found_in(mark, old.member_node)
     owners = np.searchsorted(old.member_ptr, still, "right") - 1
     mark[old.member_node[still[~_among(owners, retired)]]] = False
     return found, np.flatnonzero(mark)
@@ -288,7 +288,7 @@ class _Step:
         mark = np.zeros(self.size, np.bool_)
         mark[self.released()] = True
         mark[self.ids[np.flatnonzero(mini["file"] >= 0)]] = True
-        near = np.flatnonzero(mark[old.member_node])
+        near = found_in(mark, old.member_node)
         near = near[old.member_role[near] == _SYMBOL]
         owners = np.searchsorted(old.member_ptr, near, "right") - 1
         owners = owners[old.edge_kind[owners] == _CONTAINS]
@@ -313,37 +313,29 @@ class _Step:
     def _node_columns(self) -> Columns:
         old, mini = self.old, self.mini
         found: Columns = {}
-        for name, blank in (_PLACED | _SAID).items():
-            column = getattr(old, name)
-            tail = np.full((self.size - old.node_count, *column.shape[1:]), blank, column.dtype)
-            found[name] = np.concatenate((column, tail))
         released = self.released()
-        for name, blank in _PLACED.items():
-            found[name][released] = blank
         held = np.flatnonzero(mini["file"] >= 0)
         own = self.ids[held]
-        found["file"][own] = self.ids[mini["file"][held]]
-        for name in ("line", "mark", "end", "digest"):
-            found[name][own] = mini[name][held]
-        for name, blank in _SAID.items():
-            found[name][self.blank] = blank
+        fresh = {name: mini[name][held] for name in _PLACED} | {"file": self.ids[mini["file"][held]]}
+        for name, blank in _PLACED.items():
+            changes = [(released, blank), (own, fresh[name])]
+            found[name] = patched(getattr(old, name), self.size, blank, changes)
         said = self.ids[self.described]
-        found["sort"][said] = mini["sort"][self.described]
+        fresh = {"sort": mini["sort"][self.described]}
         for pool, column in (("names", "name_id"), ("paths", "path_id")):
-            joined, numbers = _pooled(getattr(old, pool), mini[pool])
-            found[pool] = joined
-            found[column][said] = numbers[mini[column][self.described]]
+            found[pool], numbers = _pooled(getattr(old, pool), mini[pool])
+            fresh[column] = numbers[mini[column][self.described]]
+        for name, blank in _SAID.items():
+            changes = [(self.blank, blank), (said, fresh[name])]
+            found[name] = patched(getattr(old, name), self.size, blank, changes)
         rests = dict.fromkeys(self.blank.tolist(), b"")
         packed = mini["node_rest"]
         rests |= {int(self.ids[at]): packed.raw(at) for at in self.described.tolist()}
         more = [rests.get(at, b"") for at in range(old.node_count, self.size)]
         changed = {at: rest for at, rest in rests.items() if at < old.node_count}
         found["node_rest"] = appended(replaced(old.node_rest, changed), more)
-        alive = np.concatenate((old.alive, np.zeros(self.size - old.node_count, np.bool_)))
-        alive[self.dead] = False
-        alive[said] = True
-        alive[self.ids[mini["member_node"]]] = True
-        found["alive"] = alive
+        living = [(self.dead, False), (said, True), (self.ids[mini["member_node"]], True)]
+        found["alive"] = patched(old.alive, self.size, False, living)
         return found
 
     def _edge_columns(self) -> Columns:
@@ -359,12 +351,9 @@ class _Step:
             for name in names:
                 found[name] = without(getattr(old, name), ended, mapped[name])
         for name in ("member_ptr", "line_ptr"):
-            counts = without(np.diff(getattr(old, name)), retired)
-            ptr = np.zeros(len(counts) + len(mini[name]), np.int64)
-            np.cumsum(np.concatenate((counts, np.diff(mini[name]))), out=ptr[1:])
-            found[name] = ptr
+            found[name] = pruned(getattr(old, name), retired, np.diff(mini[name]))
         rests = mini["edge_rest"]
-        found["edge_rest"] = appended(dropped(old.edge_rest, retired), rests.raws())
+        found["edge_rest"] = dropped(old.edge_rest, retired, rests)
         return found
 
     def _key_columns(self) -> Columns:
@@ -376,11 +365,12 @@ class _Step:
         chosen = new[mini["hash_node"]]
         values, nodes = mini["hash_value"][chosen], self.ids[mini["hash_node"][chosen]].astype(np.int32)
         at = np.searchsorted(old.hash_value, values, "right")
+        kinds = mini["node_kind"][self.appended]
         return {
             "keys": old.keys.appended(raws),
-            "node_kind": np.concatenate((old.node_kind, mini["node_kind"][self.appended])),
-            "hash_value": np.insert(old.hash_value, at, values),
-            "hash_node": np.insert(old.hash_node, at, nodes),
+            "node_kind": patched(old.node_kind, self.size, 0, [(self.ids[self.appended], kinds)]),
+            "hash_value": np.insert(old.hash_value, at, values) if len(at) else old.hash_value,
+            "hash_node": np.insert(old.hash_node, at, nodes) if len(at) else old.hash_node,
         }
 
 
@@ -403,14 +393,15 @@ class _Known:
         old, keys = self.old, mini["keys"]
         found = np.full(len(keys), -1, np.int64)
         values: NDArray[np.uint32] = mini["hash_value"]
-        first = np.searchsorted(old.hash_value, values, "left").tolist()
-        last = np.searchsorted(old.hash_value, values, "right").tolist()
-        kinds = mini["node_kind"].tolist()
-        for node, low, high in zip(mini["hash_node"].tolist(), first, last, strict=True):
-            for at in range(low, high):
-                known = int(old.hash_node[at])
-                if old.node_kind[known] == kinds[node] and old.keys.raw(known) == keys.raw(node):
-                    found[node] = known
+        first = np.searchsorted(old.hash_value, values, "left")
+        counts = np.searchsorted(old.hash_value, values, "right") - first
+        known = old.hash_node[spread(first, counts)]
+        asked = np.repeat(mini["hash_node"], counts)
+        alike = old.node_kind[known] == mini["node_kind"][asked]
+        known, asked = known[alike], asked[alike]
+        pairs = zip(raws_of(old.keys, known), raws_of(keys, asked), strict=True)
+        same = np.fromiter((mine == theirs for mine, theirs in pairs), np.bool_, len(known))
+        found[asked[same]] = known[same]
         return found
 
 

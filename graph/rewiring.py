@@ -9,7 +9,7 @@ came to be called virtually. `_Moved.find` follows each of these; all else is co
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -30,7 +30,7 @@ from graph.adjacency import (
 )
 from graph.assembly import EDGE_CODE, ROLE_CODE
 from graph.schema import EDGES, EdgeKind, Form, code_of
-from graph.splicing import without
+from graph.splicing import found_in, shifted, without
 
 Bools = NDArray[np.bool_]
 Ints = NDArray[np.int32]
@@ -117,7 +117,7 @@ class _Moved:
 
     def touching(self, nodes: Bools) -> Longs:
         """Hyperedges with one of these nodes, ascending."""
-        places = np.flatnonzero(nodes[self.new.member_node])
+        places = found_in(nodes, self.new.member_node)
         return self.marked(np.searchsorted(self.new.member_ptr, places, "right") - 1)
 
     def marked(self, edges: Longs) -> Longs:
@@ -176,7 +176,7 @@ class _Moved:
 
     def pairs(self) -> tuple[Dependencies, Ints]:
         """What leaves from dirty nodes and their dispatch nodes now, and the dispatch that it speaks of."""
-        places = np.flatnonzero(self.dirty[self.new.member_node])
+        places = found_in(self.dirty, self.new.member_node)
         owners = np.searchsorted(self.new.member_ptr, places, "right") - 1
         owners = owners[_LEAVING[self.new.edge_kind[owners], self.new.member_role[places]]]
         edges = self.marked(np.concatenate((owners, self.wrapping())))
@@ -202,6 +202,14 @@ def _closed(starts: Bools, source: Ints, target: Ints) -> Bools:
         seen[fresh] = True
 
 
+class _Dropped(NamedTuple):
+    """Entries of an old wiring that are derived anew, ascending; rows, and how many each of them loses."""
+
+    places: Longs
+    rows: Longs
+    lost: NDArray[Any]
+
+
 @dataclass(frozen=True, slots=True)
 class _Step:
     """From one wiring to the next: old ids of rows and hyperedges, and the pairs that come anew."""
@@ -219,15 +227,15 @@ class _Step:
     def carried(self, wiring: tuple[Adjacency, Adjacency]) -> tuple[Adjacency, Adjacency]:
         """Both directions."""
         up, down = wiring
-        entries = self._dirty_entries(down)
-        ids, dispatch = self._numbered(up, down, entries)
+        entering = self._dirty_entries(down)
+        ids, dispatch = self._numbered(up, down, entering)
         local = np.concatenate((np.arange(self.after), self._placed(self.dispatch, dispatch)))
         leaves, enters = local[self.pairs.leaves], local[self.pairs.enters]
         size = self.after + len(dispatch)
         tier = self.pairs.tier
         return (
             self._merged(up, self._dirty_rows(up), ids, (leaves, enters, tier), size, dispatch),
-            self._merged(down, entries, ids, (enters, leaves, tier), size, dispatch),
+            self._merged(down, entering, ids, (enters, leaves, tier), size, dispatch),
         )
 
     def _beyond(self, old: Adjacency) -> Bools:
@@ -237,32 +245,37 @@ class _Step:
         found[methods] = self.dirty[old.dispatch[methods]]
         return found
 
-    def _dirty_rows(self, up: Adjacency) -> Longs:
-        """Entries of rows that are derived anew, ascending."""
+    def _dirty_rows(self, up: Adjacency) -> _Dropped:
+        """All entries of the nodes that are derived anew."""
         rows = np.concatenate(
             (np.flatnonzero(self.dirty[: self.before]), self.before + np.flatnonzero(self._beyond(up)))
         )
         starts = up.ptr[rows * WIDTH]
-        return spread(starts, up.ptr[(rows + 1) * WIDTH] - starts)
+        places = spread(starts, up.ptr[(rows + 1) * WIDTH] - starts)
+        rows = (rows[:, None] * WIDTH + np.arange(WIDTH)).reshape(-1)
+        return _Dropped(places, rows, up.ptr[rows + 1] - up.ptr[rows])
 
-    def _dirty_entries(self, down: Adjacency) -> Longs:
+    def _dirty_entries(self, down: Adjacency) -> _Dropped:
         """The same entries, as the other direction has them."""
         all_of = np.concatenate((self.dirty[: self.before], self._beyond(down)))
-        return np.flatnonzero(all_of[down.node])
+        places = found_in(all_of, down.node)
+        rows = np.searchsorted(down.ptr, places, "right") - 1
+        first = np.flatnonzero(np.diff(rows, prepend=-1))
+        return _Dropped(places, rows[first], np.diff(first, append=len(rows)))
 
-    def _numbered(self, up: Adjacency, down: Adjacency, entries: Longs) -> tuple[Longs, Ints]:
+    def _numbered(self, up: Adjacency, down: Adjacency, dropped: _Dropped) -> tuple[Longs, Ints]:
         """For each old node its new id, -1 where it is gone; and the new dispatch nodes and ends.
 
-        `entries`: the dirty ones of `down`.
+        `dropped`: entries of `down`.
         """
         methods = up.dispatch >= 0
         ours = self.dispatch[self.dispatch >= 0]
         kept = up.dispatch[methods & ~self._beyond(up)]
         now = np.union1d(kept, ours[self.dirty[ours]])
         ends = ~up.dispatch[~methods]
-        leaving = np.bincount(down_rows(down, entries), minlength=self.before + len(up.dispatch))
+        left = shifted(down.ptr, dropped.rows, -dropped.lost)
         rows = self.before + np.flatnonzero(~methods)
-        held = down.ptr[(rows + 1) * WIDTH] - down.ptr[rows * WIDTH] - leaving[rows] > 0
+        held = left[(rows + 1) * WIDTH] > left[rows * WIDTH]
         named = self.dispatch[self.pairs.enters[self.pairs.enters >= self.after] - self.after]
         wrappers = np.union1d(ends[held], ~named[named < 0])
         dispatch = np.concatenate((now, ~wrappers)).astype(np.int32)
@@ -284,63 +297,60 @@ class _Step:
     def _merged(
         self,
         old: Adjacency,
-        dropped: Longs,
+        dropped: _Dropped,
         ids: Longs,
         fresh: tuple[Longs, Longs, NDArray[np.uint8]],
         size: int,
         dispatch: Ints,
     ) -> Adjacency:
         """Old entries but the dropped ones, in their order, with the fresh ones put among them."""
-        node, edge = without(old.node, dropped), without(old.edge, dropped)
-        if not len(dropped):  # they are the old ones themselves, which may be mapped
+        node, edge = without(old.node, dropped.places), without(old.edge, dropped.places)
+        if not len(dropped.places):  # they are the old ones themselves, which may be mapped
             node, edge = node.copy(), edge.copy()
         beyond = np.flatnonzero(node >= self.before)
         node[beyond] = ids[node[beyond]]
-        edge -= self.numbers[edge]  # an entry without a hyperedge is -1, and stays: so says the last number
-        left = np.searchsorted(old.ptr, dropped, "right") - 1
-        held = np.diff(old.ptr)
-        np.subtract.at(held, left, 1)
-        counts = self._rows(held, ids, size)
-        starts = np.concatenate(([0], np.cumsum(counts)))
+        edge -= self.numbers.take(edge)  # -1, no hyperedge, stays: it takes the last number, which is 0
+        ptr = self._rows(old.ptr, dropped, ids, size)
         near, far, tier = fresh
         rows = near * WIDTH + tier
         order = np.lexsort((far, rows))
         rows, far = rows[order], far[order]
-        places = _places(node, starts, counts, rows, far)
-        np.add.at(counts, rows, 1)
-        ptr = np.zeros(size * WIDTH + 1, np.int32)
-        np.cumsum(counts, out=ptr[1:])
+        places = _places(node, ptr, rows, far)
         return Adjacency(
-            ptr,
+            shifted(ptr, *np.unique(rows, return_counts=True)),
             np.insert(node, places, far.astype(np.int32)),
             np.insert(edge, places, self.pairs.edge[order]),
             dispatch,
         )
 
-    def _rows(self, held: NDArray[Any], ids: Longs, size: int) -> Longs:
-        """Entries of each old row, by its new number."""
-        counts = np.zeros(size * WIDTH, np.int64)
+    def _rows(self, ptr: Ints, dropped: _Dropped, ids: Longs, size: int) -> Ints:
+        """Where the rows of the outcome begin before anything new is put into them.
+
+        Rows of real nodes keep their places; those beyond, which are few, are counted anew.
+        """
+        left = shifted(ptr, dropped.rows, -dropped.lost)
         real = self.before * WIDTH
-        counts[:real] = held[:real]
+        held = np.diff(left[real:]).reshape(-1, WIDTH)
         beyond = ids[self.before :]
         kept = np.flatnonzero(beyond >= 0)
-        table = counts.reshape(-1, WIDTH)
-        table[beyond[kept]] = held[real:].reshape(-1, WIDTH)[kept]
-        return counts
+        counts = np.zeros((size - self.before, WIDTH), np.int64)
+        counts[beyond[kept] - self.before] = held[kept]
+        found = np.empty(size * WIDTH + 1, np.int32)
+        found[: real + 1] = left[: real + 1]
+        np.cumsum(counts.reshape(-1), out=found[real + 1 :])
+        found[real + 1 :] += left[real]
+        return found
 
 
-def down_rows(adjacency: Adjacency, entries: Longs) -> Longs:
-    """The node that each entry belongs to."""
-    return (np.searchsorted(adjacency.ptr, entries, "right") - 1) // WIDTH
-
-
-def _places(node: Ints, starts: Longs, counts: Longs, rows: Longs, far: Longs) -> Longs:
+def _places(node: Ints, ptr: Ints, rows: Longs, far: Longs) -> Longs:
     """Before which entry each fresh one goes, so that every row stays sorted by where it leads."""
     own, at = np.unique(rows, return_inverse=True)
-    inside = spread(starts[own], counts[own])
+    starts = ptr[own].astype(np.int64)
+    counts = ptr[own + 1] - starts
+    inside = spread(starts, counts)
     width = int(max(node.max(initial=0), far.max(initial=0))) + 1
-    keys = np.repeat(np.arange(len(own)), counts[own]) * width + node[inside]
+    keys = np.repeat(np.arange(len(own)), counts) * width + node[inside]
     place = np.searchsorted(keys, at * width + far)
-    before = np.cumsum(counts[own]) - counts[own]
-    found: Longs = starts[rows] + place - before[at]
+    before = np.cumsum(counts) - counts
+    found: Longs = starts[at] + place - before[at]
     return found
