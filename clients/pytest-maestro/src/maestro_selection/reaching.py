@@ -112,10 +112,8 @@ class Reaching:
             for index, slots in self.program.altering(path, attributes=for_effect):
                 scope = table.statements[index].scope
                 if self.includes(names, path, scope):
-                    if for_effect or self.includes(direct, path, scope):
-                        found |= slots
-                    else:
-                        found |= slots - {outside}
+                    known = self.includes(names if for_effect else direct, path, scope, unnamed=False)
+                    found |= slots if known else slots - {outside}
         return found
 
     def from_function(self, path: str, scope: int) -> frozenset[str]:
@@ -130,8 +128,10 @@ class Reaching:
             self._of_function[key] = self._closure(frozenset(start))
         return self._of_function[key]
 
-    def includes(self, names: frozenset[str], path: str, scope: int) -> bool:
-        """Whether a function is among those of these names."""
+    def includes(self, names: frozenset[str], path: str, scope: int, *, unnamed: bool = True) -> bool:
+        """Whether a function is among those of these names; `unnamed`: or one that operators and the like
+        come to, of which anything can be.
+        """
         table = self.program.tables[path]
         number = scope
         while number > 0:
@@ -144,7 +144,7 @@ class Reaching:
                         return True
                 elif simple in names:
                     return True
-                elif simple.startswith("__") and simple.endswith("__"):
+                elif unnamed and simple.startswith("__") and simple.endswith("__"):
                     # An operator, a `with`, a loop: anything can come to it.
                     return True
             number = found.parent
