@@ -26,16 +26,24 @@ class Verdict:
         Those of them that were not selected and should have been.
     flaky : frozenset of str
         Tests that failed once only, not selected.
+    in_company : frozenset of str
+        Those of the missed ones that pass when they run without all the others: they fail by what another
+        test left.
     """
 
     fate: str
     failing: frozenset[str]
     missed: frozenset[str] = frozenset()
     flaky: frozenset[str] = frozenset()
+    in_company: frozenset[str] = frozenset()
 
 
 def judged(
-    steady: frozenset[str], run: Outcomes, again: Outcomes | None, selected: frozenset[str]
+    steady: frozenset[str],
+    run: Outcomes,
+    again: Outcomes | None,
+    selected: frozenset[str],
+    apart: Outcomes | None = None,
 ) -> Verdict:
     """What one mutant says of one selection.
 
@@ -47,6 +55,8 @@ def judged(
         All tests with the mutant, and once more where that was done.
     selected : frozenset of str
         What the selection would have run.
+    apart : Outcomes
+        The missed tests without all the others, where that was done.
     """
     failing = run.failing & steady
     if run.broken:
@@ -58,7 +68,8 @@ def judged(
     if again is None:
         return Verdict(KILLED, failing, missed)
     real = missed & again.failing
-    return Verdict(KILLED, failing - (missed - real), real, missed - real)
+    company = real & apart.passing if apart is not None else frozenset()
+    return Verdict(KILLED, failing - (missed - real), real, missed - real, company)
 
 
 def selected_of(answer: Iterable[str], steady: frozenset[str]) -> frozenset[str]:
@@ -87,6 +98,9 @@ def figures_of(
     left = sum(len(verdict.missed) for verdict in caught)
     return {
         f"{way}_missed": misses,
+        f"{way}_missed_in_company": sum(
+            bool(verdict.missed) and verdict.missed == verdict.in_company for verdict in caught
+        ),
         f"{way}_miss_rate": round(misses / len(caught), 4) if caught else 0.0,
         f"{way}_miss_low": round(low, 4),
         f"{way}_miss_high": round(high, 4),

@@ -11,8 +11,9 @@ has to be installed where this runs (`pip install cosmic-ray==8.7.0`).
 
 A mutant is killed when a test fails that passes without it, every time of several. It is missed when
 such a test was not selected, and fails again when all tests are run once more; one that does not is told as
-flaky. Where a file of tests cannot be imported any more, its tests have no outcome: such a mutant has to
-be shown by one selected test at least.
+flaky, and of the others it is told whether they fail without all the other tests too, or only by what
+another one left. Where a file of tests cannot be imported any more, its tests have no outcome: such a
+mutant has to be shown by one selected test at least.
 
 Outcomes are kept in DIR: a run that was stopped goes on, and a changed selection is scored without running
 tests again. The last line is one JSON object.
@@ -26,7 +27,7 @@ import shutil
 import subprocess
 import sys
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -71,6 +72,7 @@ class Course:
     mutants: dict[Mutant, str] = field(default_factory=dict)
     plain: list[Outcomes] = field(default_factory=list)
     runs: dict[str, list[Outcomes]] = field(default_factory=dict)
+    apart: dict[str, Outcomes] = field(default_factory=dict)
 
     def git(self, *words: str) -> bytes:
         """What git says in the copy."""
@@ -99,19 +101,21 @@ class Course:
         self.git("checkout", "-q", "-f", self.commit)
         self.git("clean", "-f", "-d", "-x", "-q")
 
-    def run(self) -> Outcomes:
-        """All tests of the copy as it stands.
+    def run(self, tests: Sequence[str] = ()) -> Outcomes:
+        """All tests of the copy as it stands, or some of them.
 
         A phase of a test may take as long as all tests do without a mutant, and 10 s at least.
         """
         whole = max((run.seconds for run in self.plain), default=0.0)
         limit = max(10.0, whole)
-        return self.suite.outcomes(self.tree, limit=limit, whole=10 * whole + 120 if self.plain else 3600)
+        whole = 10 * whole + 120 if self.plain else 3600.0
+        return self.suite.outcomes(self.tree, limit=limit, whole=whole, tests=tests)
 
-    def note(self, key: str, outcomes: Outcomes) -> None:
-        """Keeps the outcomes of a run."""
+    def note(self, key: str, outcomes: Outcomes, *, apart: bool = False) -> None:
+        """Keeps the outcomes of a run; `apart`: of some tests without the others."""
+        row = {"mutant": key, "apart": apart, **outcomes.to_json()}
         with (self.into / "outcomes.jsonl").open("a", encoding="utf-8") as kept:
-            kept.write(json.dumps({"mutant": key, **outcomes.to_json()}) + "\n")
+            kept.write(json.dumps(row) + "\n")
 
     def load(self) -> None:
         """Reads the outcomes that were kept; a last line that was cut off is left out."""
@@ -123,7 +127,9 @@ class Course:
                 if line.endswith("\n"):
                     row = json.loads(line)
                     found = Outcomes.from_json(row)
-                    if row["mutant"]:
+                    if row["apart"]:
+                        self.apart[row["mutant"]] = found
+                    elif row["mutant"]:
                         self.runs.setdefault(row["mutant"], []).append(found)
                     else:
                         self.plain.append(found)
@@ -138,6 +144,18 @@ class Course:
             finally:
                 self.restore()
             self.note(mutant.key, known[-1])
+
+    def part(self, mutant: Mutant, tests: frozenset[str]) -> None:
+        """Runs tests with a mutant and without all the others, unless that was done."""
+        known = self.apart.get(mutant.key)
+        if known is not None and tests <= known.results.keys():
+            return
+        self.apply(mutant)
+        try:
+            self.apart[mutant.key] = self.run(sorted(tests))
+        finally:
+            self.restore()
+        self.note(mutant.key, self.apart[mutant.key], apart=True)
 
     def diff(self, mutant: Mutant) -> bytes:
         """The mutant as a diff on the base state."""
@@ -186,7 +204,8 @@ def verdicts(course: Course, answers: Mapping[str, Answer]) -> dict[str, Verdict
     for mutant in course.mutants:
         run, again = [*course.runs[mutant.key], None][:2]
         assert run is not None
-        found[mutant.key] = judged(course.steady, run, again, answers[mutant.key].selected)
+        selected, apart = answers[mutant.key].selected, course.apart.get(mutant.key)
+        found[mutant.key] = judged(course.steady, run, again, selected, apart)
     return found
 
 
@@ -199,7 +218,8 @@ def describe(course: Course, way: str, found: Mapping[str, Verdict]) -> None:
             changed = [line for line in course.diff(mutant).decode().splitlines() if line[:1] in "+-"]
             print("\n".join(f"    {line}" for line in changed if line[:3] not in {"+++", "---"}))
             for node in sorted(verdict.missed)[:10]:
-                print(f"    not selected: {node}")
+                why = " (passes without the others)" if node in verdict.in_company else ""
+                print(f"    not selected: {node}{why}")
             if len(verdict.missed) > 10:
                 print(f"    and {len(verdict.missed) - 10} more")
         for node in sorted(verdict.flaky):
@@ -294,13 +314,24 @@ def main() -> None:
     report(course)
 
 
+def look_again(course: Course, answers: Mapping[str, Mapping[str, Answer]]) -> None:
+    """Runs again where a test was missed: all tests, and what is still missed then without the others."""
+    for times in (1, 2):
+        missed: dict[str, frozenset[str]] = {}
+        for each in answers.values():
+            for key, verdict in verdicts(course, each).items():
+                missed[key] = missed.get(key, frozenset()) | verdict.missed
+        for mutant in course.mutants:
+            if missed[mutant.key] and times == 1:
+                course.measure(mutant, 2)
+            elif missed[mutant.key] and not course.runs[mutant.key][0].broken:
+                course.part(mutant, missed[mutant.key])
+
+
 def report(course: Course) -> None:
     """Asks each way, runs again where a test was not selected, and prints what came out."""
     answers = {LOCAL: locally(course), SERVICE: anyio.run(served, course)}
-    open_ = {key for way in answers.values() for key, one in verdicts(course, way).items() if one.missed}
-    for mutant in course.mutants:
-        if mutant.key in open_:
-            course.measure(mutant, 2)
+    look_again(course, answers)
     steady = course.steady
     unsteady = sorted({node for run in course.plain for node in run.results} - steady)
     print(f"{len(steady)} tests pass every time without a mutant, {len(unsteady)} do not: {unsteady[:5]}")

@@ -131,8 +131,8 @@ class Suite:
         made.rename(to)
         return time.perf_counter() - begun
 
-    def outcomes(self, tree: Path, *, limit: float, whole: float) -> Outcomes:
-        """Runs all tests of a tree.
+    def outcomes(self, tree: Path, *, limit: float, whole: float, tests: Sequence[str] = ()) -> Outcomes:
+        """Runs all tests of a tree, or those of these node ids.
 
         Parameters
         ----------
@@ -150,7 +150,7 @@ class Suite:
             kept = {key: value for key, value in os.environ.items() if not key.startswith(("PYTEST", "COV"))}
             environment = {**kept, **self._environment(tree, scratch)}
             environment |= {"MAESTRO_OUTCOMES": str(told), "MAESTRO_TEST_LIMIT": str(limit)}
-            words = ["-p", "maestro_outcomes", "--continue-on-collection-errors"]
+            words = ["-p", "maestro_outcomes", "--continue-on-collection-errors", *tests]
             begun = time.perf_counter()
             _run(self._command(tree, words), tree, environment, whole)
             with told.open(encoding="utf-8") as lines:

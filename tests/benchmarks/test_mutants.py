@@ -104,6 +104,18 @@ def test_one_that_does_not_fail_again_is_flaky_and_not_missed():
     assert verdict.failing == {"t.py::a"}
 
 
+def test_a_missed_one_that_passes_without_the_others_is_missed_and_told_apart():
+    run = ran({"t.py::a", "t.py::b"})
+    apart = Outcomes({"t.py::a": "passed", "t.py::b": "failed"}, (), True, 1.0)
+    verdict = judged(TESTS, run, run, frozenset(), apart)
+    assert verdict.missed == {"t.py::a", "t.py::b"}
+    assert verdict.in_company == {"t.py::a"}
+    answers = {"1": Answer(frozenset(), 0.1)}
+    assert figures_of("local", {"1": verdict}, answers, 4)["local_missed_in_company"] == 0
+    alone = judged(TESTS, ran({"t.py::a"}), ran({"t.py::a"}), frozenset(), apart)
+    assert figures_of("local", {"1": alone}, answers, 4)["local_missed_in_company"] == 1
+
+
 def test_a_mutant_that_breaks_an_import_is_shown_by_one_test():
     gone = frozenset({"u.py::d"})
     run = ran({"t.py::a"}, ("u.py",), without=gone)

@@ -176,6 +176,12 @@ choose(3)
 """
 
 PARTS = """
+import typing
+
+if typing.TYPE_CHECKING:
+    import rarely
+
+
 class Holder:
     def __init__(self):
         self.size = 0
@@ -184,6 +190,20 @@ class Holder:
 
 TABLE = {}
 MAKER = Holder()
+"""
+
+RARELY = """
+def seldom(count: int):
+    return count
+"""
+
+RARELY_TESTS = """
+import time
+import rarely
+
+
+def test_seldom():
+    time.sleep(0.2)
 """
 
 BARE_TESTS = """
@@ -234,7 +254,15 @@ ADDED = {
 
 @pytest.fixture(scope="module")
 def bare(new_project):
-    project = new_project({"bare.py": BARE, "parts.py": PARTS, "tests/test_bare.py": BARE_TESTS})
+    project = new_project(
+        {
+            "bare.py": BARE,
+            "parts.py": PARTS,
+            "rarely.py": RARELY,
+            "tests/test_bare.py": BARE_TESTS,
+            "tests/test_rarely.py": RARELY_TESTS,
+        }
+    )
     ran = project.pytest("-q", "--maestro-record")
     assert ran.status == 0, ran.text
     return project, Selector(project.recording())
@@ -283,3 +311,12 @@ def test_what_is_altered_elsewhere_is_said_to_widen(shop):
     _, selector = shop
     found = selector.select([changes.compare("shop.py", SHOP, SHOP.replace(*EDITS[EVERYONE]))])
     assert any("not of this repository" in said for said in found.widened)
+
+
+@pytest.mark.parametrize("after", ["count: int % str", "count=None[0]"])
+def test_what_fails_when_it_is_imported_is_shown_by_a_test_that_really_imports_it(bare, after):
+    _, selector = bare
+    edited = RARELY.replace("count: int", after)
+    found = selector.select([changes.compare("rarely.py", RARELY, edited)])
+    # Others are quicker, and name it in an import that only type checkers see.
+    assert [test.node for test in found.tests] == ["tests/test_rarely.py::test_seldom"]

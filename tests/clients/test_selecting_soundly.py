@@ -247,6 +247,7 @@ EDITS = {
     "an import that fails": ("import json\n", "import json\nimport no_such_thing\n"),
     "a value that fails": ("REGISTRY = {}\n", "REGISTRY = {}\nUNREAD = [][1]\n"),
     "a name that comes too late": ("FACTOR = 3\n", "FACTOR = LATER\nLATER = 3\n"),
+    "an annotation that fails": ("def counted():", "def counted() -> str % None:"),
 }
 
 EXPECTED = {
@@ -298,7 +299,7 @@ def test_all_that_fail_after_an_edit_are_selected(shop, tmp_path, name):
     assert "tests/test_shop.py::test_alone" not in chosen or failed == {"tests/test_shop.py"}
 
 
-@pytest.mark.parametrize("name", ["an import that fails", "a value that fails"])
+@pytest.mark.parametrize("name", ["an import that fails", "a value that fails", "an annotation that fails"])
 def test_an_import_that_may_fail_is_shown_by_one_test(shop, name):
     _, selector = shop
     found = selector.select([changes.compare("shop.py", SHOP, SHOP.replace(*EDITS[name]))])

@@ -265,6 +265,9 @@ class _Collector:
             self._bind(node.name, self.names.get(id(node), GLOBAL))
             if node.decorator_list:
                 self.traits.add(CALLING)
+            returned = getattr(node, "returns", None)
+            if returned is not None:
+                self._hint(returned)
         if isinstance(node, ast.ExceptHandler) and node.name:
             self._bind(node.name, self.names.get(id(node), GLOBAL))
         if isinstance(

@@ -111,10 +111,18 @@ class Evidence:
         prefix = f"{folder}/" if folder else ""
         return self.in_files(path for path in self._of_file if path.startswith(prefix))
 
-    def needing(self, program: Program, path: str) -> int:
-        """Tests that need a file to be imported: those that are defined in, or execute, what imports it."""
+    def needing(self, program: Program, path: str, *, surely: bool = False) -> int:
+        """Tests that need a file to be imported: those that are defined in, or execute, what imports it.
+
+        `surely`: not by imports that were not executed when they were recorded.
+        """
+
+        def ran(place: tuple[str, int]) -> bool:
+            file, index = place
+            return not surely or self.ran_at_import(file, own_span(program.tables[file], index)) is not False
+
         mask = self.using_file(path)
-        for file in program.importers(path):
+        for file in program.importers(path, ran):
             mask |= self.in_file(file) | self.using_file(file)
             folder, _, name = file.rpartition("/")
             if name == "conftest.py":

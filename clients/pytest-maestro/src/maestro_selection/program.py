@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import posixpath
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 
 from maestro_selection.changes import DEFINITIONS, Layout
 from maestro_selection.effects import Effects
@@ -90,7 +90,7 @@ class Program:
         self._class_values: dict[str, list[Place]] | None = None
         self._below: dict[str, list[tuple[str, int]]] | None = None
         self._storing: dict[str, list[Place]] | None = None
-        self._importers: dict[str, set[str]] | None = None
+        self._importers: dict[str, set[Place]] | None = None
         self._altering: dict[tuple[str, bool], list[tuple[int, set[str]]]] = {}
 
     def names_for(self, path: str) -> Iterator[str]:
@@ -166,22 +166,22 @@ class Program:
                         for target in self.imported(path, ".".join(parts[:size]), 0):
                             yield index, target, "", bound
 
-    def importers(self, path: str) -> set[str]:
+    def importers(self, path: str, ran: Callable[[Place], bool] = lambda _: True) -> set[str]:
         """Files that import a file when they are imported themselves, directly or through others; itself
-        too.
+        too. `ran` tells of an import whether it counts: one for annotations alone is never executed.
         """
         if self._importers is None:
             self._importers = {}
             for other, table in self.tables.items():
                 for index, target, _, _ in self.imports_of(other):
                     if table.at_import(table.statements[index].scope):
-                        self._importers.setdefault(target, set()).add(other)
+                        self._importers.setdefault(target, set()).add((other, index))
                 for package in self._packages_around(other):
-                    self._importers.setdefault(package, set()).add(other)
+                    self._importers.setdefault(package, set()).add((other, -1))
         found, stack = {path}, [path]
         while stack:
-            for other in self._importers.get(stack.pop(), ()):
-                if other not in found:
+            for other, index in self._importers.get(stack.pop(), ()):
+                if other not in found and (index < 0 or ran((other, index))):
                     found.add(other)
                     stack.append(other)
         return found
@@ -529,4 +529,4 @@ class Program:
         """Files that import a file when they are imported themselves."""
         self.importers(path)
         assert self._importers is not None
-        return self._importers.get(path, set())
+        return {other for other, _ in self._importers.get(path, ())}

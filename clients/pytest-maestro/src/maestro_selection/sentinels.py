@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
 
-from maestro_selection.changes import CODE, IMPORT, Changed, FileChange
+from maestro_selection.changes import CODE, HINTS, IMPORT, Changed, FileChange
 from maestro_selection.effects import CALLING
 from maestro_selection.evidence import Evidence
 from maestro_selection.program import Program
@@ -35,7 +35,7 @@ def sentinels(
         for path, changed in _can_fail(evidence, change):
             if changed.kind == IMPORT and idle(change, changed):
                 continue
-            mask = evidence.needing(program, path) if path in program.tables else 0
+            mask = evidence.needing(program, path, surely=True) if path in program.tables else 0
             if not mask or mask & selected:
                 continue
             number = min(evidence.members(mask), key=lambda each: (evidence.test(each).seconds, each))
@@ -54,4 +54,9 @@ def _can_fail(evidence: Evidence, change: FileChange) -> Iterator[tuple[str, Cha
         elif changed.kind == IMPORT and changed.new >= 0 and change.new is not None:
             effects = change.new.statements[changed.new].effects
             if effects.reads or effects.calls or effects.imports or CALLING in effects.traits:
+                yield change.path, changed
+        elif changed.kind == HINTS and changed.new >= 0 and change.new is not None:
+            # Annotations that are evaluated are expressions like others; those that are not have no hints.
+            statement = change.new.statements[changed.new]
+            if statement.effects.hints and change.new.at_import(statement.scope):
                 yield change.path, changed
