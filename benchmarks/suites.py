@@ -12,12 +12,14 @@ import subprocess
 import tempfile
 import time
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 PLUGIN = Path(__file__).resolve().parent.parent / "clients" / "pytest-maestro" / "src"
 FAILING = frozenset({"failed", "error"})
+START = "<start>"
+"""What is broken when pytest ends before it comes to a test: a conftest.py that cannot be imported."""
 MEMORY = 8 << 30
 """Bytes of addresses that a run may take: a wrong change can ask for all there are."""
 
@@ -152,9 +154,12 @@ class Suite:
             environment |= {"MAESTRO_OUTCOMES": str(told), "MAESTRO_TEST_LIMIT": str(limit)}
             words = ["-p", "maestro_outcomes", "--continue-on-collection-errors", *tests]
             begun = time.perf_counter()
-            _run(self._command(tree, words), tree, environment, whole)
+            ended = _run(self._command(tree, words), tree, environment, whole)
             with told.open(encoding="utf-8") as lines:
-                return outcomes_of(lines, time.perf_counter() - begun)
+                found = outcomes_of(lines, time.perf_counter() - begun)
+            if ended and not found.finished and not found.results:
+                return replace(found, broken=(*found.broken, START), finished=True)
+            return found
 
     def _command(self, tree: Path, words: Sequence[str]) -> list[str]:
         common = ["-p", "no:cacheprovider", "-o", "addopts=", f"--rootdir={tree}", *self.arguments]
@@ -165,7 +170,8 @@ class Suite:
         return {"PYTHONPATH": path, "PYTHONDONTWRITEBYTECODE": "1"}
 
 
-def _run(command: Sequence[str], tree: Path, environment: dict[str, str], whole: float) -> None:
+def _run(command: Sequence[str], tree: Path, environment: dict[str, str], whole: float) -> bool:
+    """Whether a run ended by itself."""
     process = subprocess.Popen(
         command,
         cwd=tree,
@@ -178,8 +184,9 @@ def _run(command: Sequence[str], tree: Path, environment: dict[str, str], whole:
     resource.prlimit(process.pid, resource.RLIMIT_AS, (MEMORY, MEMORY))
     try:
         process.wait(whole)
+        return True
     except subprocess.TimeoutExpired:
-        pass  # told by `finished`, which is not there
+        return False
     finally:
         # What tests left running would go on beside the next run.
         with contextlib.suppress(ProcessLookupError):

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from benchmarks.figures import proportion_interval
 from benchmarks.mutant_verdicts import BROKEN, KILLED, SURVIVED, Answer, figures_of, judged, selected_of
 from benchmarks.mutating import MissingLibraryError, Mutant, drawn, mutants
-from benchmarks.suites import Outcomes, Suite, outcomes_of
+from benchmarks.suites import START, Outcomes, Suite, outcomes_of
 
 TESTS = frozenset({"t.py::a", "t.py::b", "t.py::c", "u.py::d"})
 MUTANTS = st.builds(
@@ -229,3 +229,12 @@ def test_a_run_that_takes_too_long_is_ended_and_keeps_what_it_told(tmp_path: Pat
     assert not found.finished
     assert found.results.get("test_long.py::test_two", "failed") == "failed"
     assert found.seconds < 100
+
+
+def test_a_conftest_that_cannot_be_imported_breaks_all_tests(tmp_path: Path):
+    (tmp_path / "conftest.py").write_text("import nothing_of_this_name\n")
+    (tmp_path / "test_one.py").write_text("def test_one():\n    pass\n")
+    found = Suite(sys.executable).outcomes(tmp_path, limit=10.0, whole=120.0)
+    assert found.broken == (START,)
+    verdict = judged(frozenset({"test_one.py::test_one"}), found, None, frozenset())
+    assert (verdict.fate, verdict.missed) == (BROKEN, {"test_one.py::test_one"})
