@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import shutil
 import stat
@@ -171,6 +172,39 @@ def test_a_failed_write_leaves_the_old_file_and_no_rest(saved: Path, monkeypatch
         sample("x y", commit="d").save(saved)
     assert Incidence.open(saved).commit == "c"
     assert [file.name for file in saved.parent.iterdir()] == [saved.name]
+
+
+@pytest.mark.skipif(not hasattr(os, "posix_fallocate"), reason="this system allots no blocks ahead")
+def test_a_disk_without_room_is_found_before_anything_is_written(
+    saved: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked = []
+
+    def full(file: int, offset: int, size: int) -> None:
+        asked.append((os.fstat(file).st_size, size))
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    before = saved.read_bytes()
+    monkeypatch.setattr(os, "posix_fallocate", full)
+    with pytest.raises(DiskError, match="No space left"):
+        sample("f g h i").save(saved)
+    assert saved.read_bytes() == before and [file.name for file in saved.parent.iterdir()] == [saved.name]
+    monkeypatch.undo()
+    sample("f g h i").save(saved)
+    assert asked == [(0, saved.stat().st_size)]
+
+
+@pytest.mark.skipif(not hasattr(os, "posix_fallocate"), reason="this system allots no blocks ahead")
+@pytest.mark.parametrize("number", [errno.EOPNOTSUPP, errno.EINVAL, errno.ENOSYS])
+def test_a_file_system_that_allots_no_blocks_ahead_is_written_all_the_same(
+    saved: Path, monkeypatch: pytest.MonkeyPatch, number: int
+) -> None:
+    def cannot(*_: int) -> None:
+        raise OSError(number, os.strerror(number))
+
+    monkeypatch.setattr(os, "posix_fallocate", cannot)
+    sample("f g h i").save(saved)
+    assert Incidence.open(saved).node_count == 5
 
 
 def test_a_place_that_cannot_be_written_is_said(tmp_path: Path) -> None:
