@@ -1,9 +1,9 @@
 """A pytest plugin that tells how every test came out, as it goes, and ends a test that takes too long.
 
-It is loaded into other environments by its file's name, so it imports pytest alone. MAESTRO_OUTCOMES names
+It is loaded into other environments by its file's name, so it imports pytest alone. OUTCOMES_FILE names
 the file, one JSON object a line: `begun` when a test starts, `node` and `result` when it is through, `broken`
 for what cannot be collected, `finished` at the end. What a killed run had told until then stays readable.
-MAESTRO_TEST_LIMIT is in seconds.
+OUTCOMES_LIMIT is in seconds.
 """
 
 from __future__ import annotations
@@ -17,8 +17,8 @@ from typing import Any
 
 import pytest
 
-_LIMIT = float(os.environ["MAESTRO_TEST_LIMIT"])
-_file = open(os.environ["MAESTRO_OUTCOMES"], "a", encoding="utf-8")  # noqa: SIM115
+_LIMIT = float(os.environ["OUTCOMES_LIMIT"])
+_file = open(os.environ["OUTCOMES_FILE"], "a", encoding="utf-8")  # noqa: SIM115
 _owner = os.getpid()
 _results: dict[str, str] = {}
 

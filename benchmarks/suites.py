@@ -151,7 +151,7 @@ class Suite:
             told.touch()
             kept = {key: value for key, value in os.environ.items() if not key.startswith(("PYTEST", "COV"))}
             environment = {**kept, **self._environment(tree, scratch)}
-            environment |= {"MAESTRO_OUTCOMES": str(told), "MAESTRO_TEST_LIMIT": str(limit)}
+            environment |= {"OUTCOMES_FILE": str(told), "OUTCOMES_LIMIT": str(limit)}
             words = ["-p", "maestro_outcomes", "--continue-on-collection-errors", *tests]
             begun = time.perf_counter()
             ended = _run(self._command(tree, words), tree, environment, whole)
