@@ -39,6 +39,11 @@ TELLING = frozenset(
     "warn warn_explicit debug info warning error exception critical log sleep print flush".split()
 )
 """Functions of modules from elsewhere that are called for what people are told; they alter nothing."""
+STREAMS = ("sys.stdout.", "sys.stderr.", "stdout.", "stderr.")
+ARRANGING = frozenset(
+    "update_wrapper heappush heapify heappop insort insort_left insort_right shuffle".split()
+)
+"""Functions of modules from elsewhere that alter what they are given, and nothing else."""
 
 NEUTRAL_BASES = frozenset(
     "object Exception BaseException ABC Generic Protocol Warning ValueError TypeError KeyError IndexError "
@@ -438,22 +443,24 @@ class Program:
         effects = statement.effects
         if statement.kind != "Expr" or not effects.calls:
             return set()
-        calls = [
-            chain
-            for chain in effects.calls
-            if not (attribute(chain) in TELLING and self.is_outside(path, root_of(chain), table))
-        ]
-        called = {chain for chain in calls if "." not in chain}
+        # The outermost call is the first; what those in it give is used, and that is all they are there for.
+        callee = effects.calls[0]
+        root = root_of(callee)
         found: set[str] = set()
-        for chain in (*effects.reads, *calls) if calls else ():
+        if self.is_outside(path, root, table):
+            if attribute(callee) in TELLING or callee.startswith(STREAMS):
+                return found
+            if attribute(callee) not in ARRANGING:
+                found.add(global_slot(path, OUTSIDE))
+        for chain in effects.reads:
             root = root_of(chain)
+            # `warnings` is read to call `warnings.warn`.
+            called = any(f"{other}.".startswith(f"{chain}.") for other in effects.calls)
             if self.is_outside(path, root, table):
-                # `warnings` is read to call `warnings.warn`.
-                if chain in calls or not any(f"{other}.".startswith(f"{chain}.") for other in effects.calls):
-                    found.add(global_slot(path, OUTSIDE))
+                found |= set() if called else {global_slot(path, OUTSIDE)}
             elif path in self.bound and not self.is_module(path, root) and root in self.bound[path]:
                 places = (self.tables[path].statements[index] for index in self.bound[path][root])
-                if chain not in called or any(each.kind not in DEFINITIONS for each in places):
+                if chain not in effects.calls or any(each.kind not in DEFINITIONS for each in places):
                     found |= self.origins(path, root)
         return found
 

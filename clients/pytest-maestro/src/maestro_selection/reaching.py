@@ -130,7 +130,7 @@ class Reaching:
 
     def includes(self, names: frozenset[str], path: str, scope: int, *, unnamed: bool = True) -> bool:
         """Whether a function is among those of these names; `unnamed`: or one that operators and the like
-        come to, of which anything can be.
+        come to, which are else taken to be those of classes of these names.
         """
         table = self.program.tables[path]
         number = scope
@@ -142,10 +142,12 @@ class Reaching:
                 if simple in CREATING and around.kind == CLASS:
                     if around.name.rpartition(".")[2] in names:
                         return True
-                elif simple in names:
-                    return True
-                elif unnamed and simple.startswith("__") and simple.endswith("__"):
+                elif simple in names or (
+                    simple.startswith("__")
+                    and simple.endswith("__")
                     # An operator, a `with`, a loop: anything can come to it.
+                    and (unnamed or around.name.rpartition(".")[2] in names)
+                ):
                     return True
             number = found.parent
         return False

@@ -481,9 +481,12 @@ class Spread:
                 continue
             for number, slots in self.program.altering(other, attributes=for_effect):
                 table = self.program.tables[other]
-                ran = own_span(table, number) & bits and not slots <= self._slots.keys()
-                if ran and self.reaching.includes(names, other, table.statements[number].scope):
-                    found |= slots
+                if not own_span(table, number) & bits or slots <= self._slots.keys():
+                    continue
+                scope = table.statements[number].scope
+                if self.reaching.includes(names, other, scope):
+                    named = self.reaching.includes(names, other, scope, unnamed=False)
+                    found |= slots if named else slots - {global_slot(other, OUTSIDE)}
         return found
 
 
