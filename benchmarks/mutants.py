@@ -345,9 +345,7 @@ def report(course: Course) -> None:
             figures[fate] = sum(verdict.fate == fate for verdict in found.values())
         figures |= figures_of(way, found, given, len(steady))
     figures["cut_off"] = sum(not runs[0].finished for runs in course.runs.values())
-    figures["flaky"] = len(
-        {node for way in answers.values() for one in verdicts(course, way).values() for node in one.flaky}
-    )
+    figures["flaky"] = len(flaky)
     for name, value in figures.items():
         print(f"{name:<24}{value:>10}")
     print_figures("mutants", f"{course.commit[:8]}, {len(course.mutants)} mutants", figures)
