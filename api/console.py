@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 from rich.console import Console
@@ -76,8 +76,9 @@ class Meter:
     of each phase once.
     """
 
-    def __init__(self, console: Console) -> None:
+    def __init__(self, console: Console, stopped: Callable[[], bool] = lambda: False) -> None:
         self._console = console
+        self._stopped = stopped
         self._guard = threading.Lock()
         self._phase = ""
         self._done, self._total, self._drawn = 0, 0, 0.0
@@ -88,7 +89,13 @@ class Meter:
         self._timer.daemon = True
 
     def __call__(self, phase: str, done: int, total: int) -> None:
-        """Take note of how far the work is; cheap, since it is called often."""
+        """Take note of how far the work is; cheap, since it is called often.
+
+        Where `stopped` says that ctrl-C was heard, and the work goes on, it is stopped here: an interrupt may
+        come in wherever a signal does, and code in C that has no use for an exception there drops it.
+        """
+        if self._stopped():
+            raise KeyboardInterrupt
         now = time.monotonic()
         if phase == self._phase and now - self._drawn < 0.05 and done != total:
             self._done, self._total = done, total
@@ -146,9 +153,9 @@ class Meter:
 
 
 @contextmanager
-def showing(console: Console) -> Iterator[Meter]:
-    """A meter for the work of a `with` block."""
-    meter = Meter(console)
+def showing(console: Console, stopped: Callable[[], bool] = lambda: False) -> Iterator[Meter]:
+    """A meter for the work of a `with` block; it stops work that goes on though `stopped` (see `Meter`)."""
+    meter = Meter(console, stopped)
     meter.start()
     try:
         yield meter

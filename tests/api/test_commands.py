@@ -8,10 +8,13 @@ import signal
 import subprocess
 import sys
 import time
+from contextlib import suppress
 from itertools import pairwise
 from pathlib import Path
 
 import pytest
+
+from api import console
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -335,6 +338,23 @@ def test_a_reader_that_goes_away_is_no_error(indexed):
     told = running.stderr.read()
     assert "Traceback" not in told
     assert "Error" not in told
+
+
+def test_ctrl_c_that_was_dropped_where_it_came_in_stops_the_work_all_the_same(maestro, clone, monkeypatch):
+    heard = []
+
+    class Dropping(console.Meter):
+        def __call__(self, phase, done, total):
+            heard.append(phase)
+            super().__call__(phase, done, total)
+            with suppress(KeyboardInterrupt):  # as code in C does that has no use for it
+                signal.raise_signal(signal.SIGINT)
+
+    monkeypatch.setattr(console, "Meter", Dropping)
+    done = maestro("index", str(clone.root))
+    assert done.exit_code == 130 and len(heard) <= 3, (done.output, heard)
+    monkeypatch.undo()
+    assert maestro("index", str(clone.root)).exit_code == 0  # the next command begins anew
 
 
 def test_ctrl_c_ends_with_130_and_the_next_run_goes_on(maestro, clone):
