@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 
 from rich.console import Console
@@ -37,6 +37,8 @@ PIPED = 120
 """Columns of an answer that goes to a file or pipe."""
 PATIENCE = 1.0
 """Seconds after which work shows how far it is."""
+interrupted = threading.Event()
+"""Set from ctrl-C until the command has ended."""
 
 
 def answers() -> Console:
@@ -76,9 +78,8 @@ class Meter:
     of each phase once.
     """
 
-    def __init__(self, console: Console, stopped: Callable[[], bool] = lambda: False) -> None:
+    def __init__(self, console: Console) -> None:
         self._console = console
-        self._stopped = stopped
         self._guard = threading.Lock()
         self._phase = ""
         self._done, self._total, self._drawn = 0, 0, 0.0
@@ -91,10 +92,10 @@ class Meter:
     def __call__(self, phase: str, done: int, total: int) -> None:
         """Take note of how far the work is; cheap, since it is called often.
 
-        Where `stopped` says that ctrl-C was heard, and the work goes on, it is stopped here: an interrupt may
-        come in wherever a signal does, and code in C that has no use for an exception there drops it.
+        Where ctrl-C was heard, and the work goes on, it is stopped here: an interrupt may come in wherever a
+        signal does, and code in C that has no use for an exception there drops it.
         """
-        if self._stopped():
+        if interrupted.is_set():
             raise KeyboardInterrupt
         now = time.monotonic()
         if phase == self._phase and now - self._drawn < 0.05 and done != total:
@@ -153,9 +154,9 @@ class Meter:
 
 
 @contextmanager
-def showing(console: Console, stopped: Callable[[], bool] = lambda: False) -> Iterator[Meter]:
-    """A meter for the work of a `with` block; it stops work that goes on though `stopped` (see `Meter`)."""
-    meter = Meter(console, stopped)
+def showing(console: Console) -> Iterator[Meter]:
+    """A meter for the work of a `with` block."""
+    meter = Meter(console)
     meter.start()
     try:
         yield meter

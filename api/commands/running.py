@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import os
 import signal
-import threading
 import traceback
 from collections.abc import Awaitable, Callable, Iterator
 from types import FrameType
@@ -16,7 +15,7 @@ import typer
 from rich.text import Text
 
 from api import documents
-from api.console import Meter, messages, showing
+from api.console import Meter, interrupted, messages, showing
 from api.failures import INTERRUPTED, failure_of, masked
 from api.rendering import printable
 from api.settings import Settings, read_settings
@@ -42,9 +41,6 @@ AsOf = Annotated[
     ),
 ]
 Everything = Annotated[bool, typer.Option("--all", help="Show everything, not a screenful.")]
-
-_stopped = threading.Event()
-"""Set by ctrl-C."""
 
 Work = Callable[["Service", Meter], Awaitable[documents.Document]]
 
@@ -75,7 +71,7 @@ async def _work(settings: Settings, work: Work, ahead: Ahead | None) -> document
     from graph.mapping import guard
 
     guard(failure_of(CorruptError("")).exit_code)
-    with showing(messages(), _stopped.is_set) as meter:
+    with showing(messages()) as meter:
         async with Service.open(settings, meter, ahead=ahead) as service:
             return await work(service, meter)
 
@@ -84,7 +80,6 @@ async def _work(settings: Settings, work: Work, ahead: Ahead | None) -> document
 def failing(json: bool, resuming: str = "") -> Iterator[Settings]:
     """Read the settings for a `with` block and turn what goes wrong in it into words and an exit code."""
     settings = Settings()
-    _stopped.clear()
     before = signal.signal(signal.SIGINT, _stop)
     try:
         settings = read_settings(os.environ)
@@ -103,12 +98,13 @@ def failing(json: bool, resuming: str = "") -> Iterator[Settings]:
         raise typer.Exit(failure_of(told).exit_code) from None
     finally:
         signal.signal(signal.SIGINT, before)
+        interrupted.clear()
 
 
 def _stop(number: int, frame: FrameType | None) -> None:
     """Stop where the work is. asyncio would wait for its next pause, and resolving has none for seconds."""
     signal.signal(signal.SIGINT, signal.default_int_handler)  # a second ctrl-C cuts off what cleans up
-    _stopped.set()
+    interrupted.set()
     raise KeyboardInterrupt
 
 
