@@ -266,7 +266,7 @@ def run(settings: Settings, listening: socket.socket, *, uploads: bool = False, 
     `count`: how many processes answer, see `api.workers`.
     """
     guard(failure_of(CorruptError("")).exit_code)
-    kept: dict[Repository, Incidence] = {}
+    kept = anyio.run(_rehearsed, settings) if count > 1 else None
     config = uvicorn.Config(
         create(settings, uploads=uploads, kept=kept),
         log_level="info" if settings.debug else "warning",
@@ -287,7 +287,6 @@ def run(settings: Settings, listening: socket.socket, *, uploads: bool = False, 
     config.load()
     for name in _LATER:
         import_module(name)
-    kept.update(anyio.run(_rehearsed, settings))
     workers.run(count, serve)
 
 

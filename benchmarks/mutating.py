@@ -8,7 +8,7 @@ from __future__ import annotations
 import ast
 import random
 from collections.abc import Iterable, Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from functools import lru_cache
 from importlib import import_module
 from typing import Any
@@ -53,10 +53,6 @@ class Mutant:
     def key(self) -> str:
         """What names it."""
         return f"{self.path}:{self.line}:{self.column} {self.operator.partition('/')[2]} {self.occurrence}"
-
-    def to_json(self) -> dict[str, Any]:
-        """Its fields by name."""
-        return asdict(self)
 
 
 def _library() -> tuple[Any, Any, Any]:

@@ -43,6 +43,8 @@ _ALIGN = 64
 _SMALL = 1 << 30
 _SUMMING = 2
 """Threads that make checksums."""
+_NO_RESERVING = {errno.EOPNOTSUPP, errno.ENOSYS, errno.EINVAL}
+"""What file systems answer that cannot allot blocks ahead: they allot them as the file is written."""
 _NARROW = ("unresolved", "count", "edge_from", "member_line", "lines", "keys.stem")
 """Columns whose values are small almost everywhere: they take the least room that holds them all."""
 _WIDTHS = (np.iinfo(np.int8), np.iinfo(np.int16))
@@ -55,10 +57,6 @@ def fingerprint() -> str:
     enums = [[member.value for member in enum] for enum in (NodeKind, EdgeKind, Sort, Tier, Form, Resolver)]
     text = json.dumps([enums, ROLES, impact, RULES, sys.byteorder])
     return blake2b(text.encode(), digest_size=16).hexdigest()
-
-
-_NO_RESERVING = {errno.EOPNOTSUPP, errno.ENOSYS, errno.EINVAL}
-"""What file systems answer that cannot allot blocks ahead: they allot them as the file is written."""
 
 
 class Mapped(mmap.mmap):

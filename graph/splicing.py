@@ -126,8 +126,10 @@ def patched(
 
 def _alike(tail: NDArray[Any], array: NDArray[Any]) -> NDArray[Any]:
     """The tail in the type of the array, where that holds its values: files have narrow columns."""
-    if tail.dtype == array.dtype or not np.issubdtype(array.dtype, np.integer) or not len(tail):
-        return tail.astype(array.dtype, copy=False) if not len(tail) else tail
+    if not len(tail):
+        return tail.astype(array.dtype, copy=False)
+    if tail.dtype == array.dtype or not np.issubdtype(array.dtype, np.integer):
+        return tail
     held = np.iinfo(array.dtype)
     fits = held.min <= int(tail.min()) and int(tail.max()) <= held.max
     return tail.astype(array.dtype) if fits else tail

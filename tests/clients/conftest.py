@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -96,6 +97,11 @@ class Project:
             timeout=TIME,
         )
         return Ran(done.returncode, done.stdout)
+
+    def failing(self) -> tuple[Ran, set[str]]:
+        """Run all tests without the plugin: the run, and the ids of those that did not pass."""
+        ran = self.python("-m", "pytest", "-q", "-p", "no:cacheprovider", "-rfE", "tests")
+        return ran, set(re.findall(r"^(?:FAILED|ERROR) (\S+)", ran.text, re.MULTILINE))
 
     @property
     def place(self) -> Path:

@@ -4,7 +4,6 @@ all that fail must be selected.
 
 from __future__ import annotations
 
-import re
 from pathlib import Path
 
 import pytest
@@ -279,9 +278,9 @@ def shop(new_project):
 def failing(project, folder: Path, path: str, edited: str) -> set[str]:
     copy = project.copied(folder)
     copy.write({path: edited})
-    ran = copy.python("-m", "pytest", "-q", "-p", "no:cacheprovider", "-rfE", "tests")
+    ran, failed = copy.failing()
     assert ran.status == 1, ran.text
-    return set(re.findall(r"^(?:FAILED|ERROR) (\S+)", ran.text, re.MULTILINE))
+    return failed
 
 
 @pytest.mark.parametrize("name", EDITS)

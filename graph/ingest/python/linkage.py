@@ -134,6 +134,7 @@ def whole(
         linked, said = _linked(program, None, table, ask, last, progress, meanwhile)
     else:
         linked = scopes.link(program, None, progress)
+        meanwhile(linked)
     directory = answers.Directory(given.records)
     dispatch = Dispatch(given.records, program)
     nodes = Batch()
@@ -141,7 +142,7 @@ def whole(
     if taking is not None:
         taking([*nodes.nodes.values(), *(fact for found in own.values() for fact in found.facts)])
     progress("following frameworks", 0, len(given.records))
-    extension = _extended(program, table, own, progress, tests or None)
+    extension = _extended(program, table, own, progress, tests)
     edges = _framework_edges(program, extension, nodes)
     return Linkage(given, table, directory, dispatch, said, nodes.nodes, own, extension, edges)
 
