@@ -23,7 +23,8 @@ ENV PATH=/opt/venv/bin:$PATH \
     PYTHONPATH=/opt/maestro \
     PYTHONUNBUFFERED=1 \
     MAESTRO_DATA=/var/lib/maestro
-RUN python -m compileall -q /opt/maestro
+RUN python -m compileall -q /opt/maestro \
+    && python -m graph.class_archive
 USER 10001:10001
 WORKDIR /var/lib/maestro
 VOLUME /var/lib/maestro

@@ -157,7 +157,6 @@ class Settings:
             database=self.neo4j_database,
             heap=self.heap,
             idle_seconds=self.idle,
-            cache_dir=self.data / "cache",
         )
 
 

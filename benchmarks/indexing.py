@@ -1,12 +1,12 @@
 """Lines indexed a CPU second, beside npm's `@colbymchenry/codegraph` in the same run.
 
-    python -m benchmarks.indexing CLONE [--edit] [--warm] [--codegraph PATH]
+    python -m benchmarks.indexing CLONE [--edit] [--codegraph PATH]
 
 Ours is counted from nothing to a queryable code graph: the process, the type engine it starts
 and the database server. History is a second phase with a figure of its own. With `--edit` one
 line of one function changes, the server is up and Maestro is resident (it keeps what it read last, and the
-type engine stays up); codegraph syncs the same. The server starts without its start-up cache, as the very
-first time on a machine; with `--warm` it has one (classes of its own code, nothing of any repository).
+type engine stays up); codegraph syncs the same. The server starts as after set-up: from the archive of its
+classes that is made there.
 """
 
 from __future__ import annotations
@@ -29,8 +29,6 @@ import psutil
 from benchmarks.figures import print_figures
 
 CODEGRAPH = "@colbymchenry/codegraph@1.6.1"
-WARMING = 120.0
-"""Seconds that the server may take to end, and to leave its start-up cache."""
 QUIET = {"CODEGRAPH_TELEMETRY": "0", "NO_COLOR": "1"}
 
 
@@ -134,28 +132,9 @@ def edit_one_line(clone: Path) -> str:
     raise SystemExit("No function to edit was found.")
 
 
-def warm(place: Path) -> Path:
-    """Let the server run once, on a repository of two lines, and leave its start-up cache."""
-    clone, cache = place / "two-lines", place / "cache"
-    clone.mkdir()
-    (clone / "a.py").write_text("def a():\n    return 1\n\n\ndef b():\n    print(a())\n    return a()\n")
-    git = ["git", "-C", str(clone), "-c", "user.name=b", "-c", "user.email=b@example.org"]
-    for words in (["init", "-q"], ["add", "a.py"], ["commit", "-qm", "Two lines"]):
-        subprocess.run([*git, *words], check=True, capture_output=True)
-    ours(clone, place / "warming", edit=False, cache=cache)
-    end = time.monotonic() + WARMING
-    while not list(cache.glob("*.aot")):
-        if time.monotonic() > end:
-            raise SystemExit("The server left no start-up cache; measure without --warm.")
-        time.sleep(0.2)
-    return cache
-
-
-def ours(clone: Path, data: Path, edit: bool, cache: Path | None) -> dict[str, float]:
+def ours(clone: Path, data: Path, edit: bool) -> dict[str, float]:
     """Run our side in a process of its own and read what it measured."""
     command = [sys.executable, "-m", "benchmarks.indexing", "--ours", str(data), str(clone)]
-    if cache is not None:
-        command += ["--cache", str(cache)]
     wall = time.time()
     done = subprocess.run(
         [*command, *(["--edit"] if edit else [])], check=True, capture_output=True, text=True
@@ -165,7 +144,7 @@ def ours(clone: Path, data: Path, edit: bool, cache: Path | None) -> dict[str, f
     return figures
 
 
-async def index_here(clone: Path, data: Path, edit: bool, cache: Path | None) -> dict[str, float]:
+async def index_here(clone: Path, data: Path, edit: bool) -> dict[str, float]:
     """Our side: index from nothing, then the history, then (with `edit`) one line."""
     from graph.facts import Scope
     from graph.indexing import IndexReport, index
@@ -175,7 +154,7 @@ async def index_here(clone: Path, data: Path, edit: bool, cache: Path | None) ->
     from graph.workspace import Workspace
 
     workspace, scope = Workspace(data), Scope("benchmark", clone.name)
-    settings = StoreSettings(data_dir=data / "store", idle_seconds=0, cache_dir=cache)
+    settings = StoreSettings(data_dir=data / "store", idle_seconds=0)
     figures: dict[str, float] = {}
 
     async def timed(name: str, reading: Reading | None = None, history: bool = False) -> IndexReport:
@@ -204,7 +183,7 @@ async def index_here(clone: Path, data: Path, edit: bool, cache: Path | None) ->
     return figures
 
 
-def run(clone: Path, edit: bool, warmed: bool, codegraph: str | None) -> None:
+def run(clone: Path, edit: bool, codegraph: str | None) -> None:
     """Measure both sides on copies of the clone, and print what came out."""
     peer = find_codegraph(codegraph)
     with tempfile.TemporaryDirectory() as place:
@@ -213,7 +192,7 @@ def run(clone: Path, edit: bool, warmed: bool, codegraph: str | None) -> None:
             subprocess.run(["git", "clone", "-q", str(clone), str(target)], check=True)
         lines = lines_of(copy)
         theirs = measure([*peer, "init", "--yes", "."], other)
-        mine = ours(copy, Path(place) / "data", edit, warm(Path(place)) if warmed else None)
+        mine = ours(copy, Path(place) / "data", edit)
         cpu = mine["own_cpu"] + mine["server_cpu"]
         figures = {
             "lines": float(lines),
@@ -252,16 +231,14 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
     parser.add_argument("clone", type=Path)
     parser.add_argument("--edit", action="store_true", help="measure a one-line edit too")
-    parser.add_argument("--warm", action="store_true", help="as on a machine that Maestro ran on before")
     parser.add_argument("--codegraph", help="the peer's command, where it is not on PATH")
     parser.add_argument("--ours", type=Path, help=argparse.SUPPRESS)
-    parser.add_argument("--cache", type=Path, help=argparse.SUPPRESS)
     given = parser.parse_args()
     clone = given.clone.resolve()
     if given.ours:
-        print(json.dumps(asyncio.run(index_here(clone, given.ours, given.edit, given.cache))))
+        print(json.dumps(asyncio.run(index_here(clone, given.ours, given.edit))))
     else:
-        run(clone, given.edit, given.warm, given.codegraph)
+        run(clone, given.edit, given.codegraph)
 
 
 if __name__ == "__main__":

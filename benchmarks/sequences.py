@@ -239,7 +239,7 @@ async def run(given: argparse.Namespace) -> int:
     )
     for name, value in state.get("course", {}).items():
         setattr(course, name, value)
-    store_settings = StoreSettings(into / "data", heap="512m", cache_dir=into / "cache")
+    store_settings = StoreSettings(into / "data", heap="512m")
     async with Store.open(store_settings) as store:
         with Residence() as residence:
             course.residence = residence if given.resident else None

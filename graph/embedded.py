@@ -10,7 +10,6 @@ the lease are made under its file lock.
 
 from __future__ import annotations
 
-import hashlib
 import http.client
 import json
 import os
@@ -191,7 +190,6 @@ def _order(settings: StoreSettings, particulars: dict[str, Any]) -> Process:
         "secret": secrets.token_urlsafe(32),
         "idle": settings.idle_seconds,
         "patience": settings.start_seconds,
-        "cache": _cache_file(settings),
         "wait": 5.0,
     } | particulars
     environment = os.environ | {"PYTHONPATH": str(_ROOT), "PYTHONDONTWRITEBYTECODE": "1"}
@@ -225,19 +223,6 @@ def _order(settings: StoreSettings, particulars: dict[str, Any]) -> Process:
 
 def _watcher_log(data: Path) -> int:
     return os.open(data / "watcher.log", os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-
-
-def _cache_file(settings: StoreSettings) -> str | None:
-    """One start-up cache a version of the wheel, kind of processor and Java flags."""
-    if settings.cache_dir is None:
-        return None
-    wheel = find_wheel()
-    facts = f"{wheel.version} {wheel.java} {wheel.java.stat().st_mtime_ns} {os.uname().machine}"
-    digest = hashlib.blake2b(facts.encode(), digest_size=8).hexdigest()
-    with suppress(OSError):
-        settings.cache_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
-        return str(settings.cache_dir.resolve() / f"server-{digest}.aot")
-    return None
 
 
 def _free_port(host: str) -> int:

@@ -38,8 +38,6 @@ class StoreSettings:
     """Listening address of the embedded server; loopback only."""
     port: int = 0
     """Bolt port of the embedded server; 0 picks a free one."""
-    cache_dir: Path | None = None
-    """Where the Java runtime's start-up cache is kept between starts; None does without."""
     free_bytes: int = 64 << 20
     """Disk space that must be left for the embedded server to be started."""
 

@@ -30,10 +30,6 @@ from graph.lease import Lease, Process
 
 PERIOD = 0.5
 """Seconds between two looks at the lease."""
-_TERMINATED = 128 + signal.SIGTERM
-"""How Java says that it ended in order after SIGTERM."""
-_DRAFT_AGE = 3600.0
-"""Seconds after which a start-up cache that was never finished is rubbish."""
 GRACE = 20.0
 """Seconds that the server is given to stop by itself before it is killed."""
 
@@ -45,7 +41,6 @@ class Watch:
     data: Path
     server: Process
     child: subprocess.Popen[bytes] | None = None
-    cache_draft: Path | None = None
     stopping: bool = False
 
     def serving(self) -> bool:
@@ -55,7 +50,7 @@ class Watch:
         return self.server.alive()
 
     def end(self) -> None:
-        """Stop the server, gently at first, and keep the start-up cache that it leaves."""
+        """Stop the server, gently at first."""
         with suppress(psutil.NoSuchProcess):
             process = psutil.Process(self.server.pid)
             if self.serving():
@@ -65,16 +60,8 @@ class Watch:
                 except psutil.TimeoutExpired:
                     process.kill()
                     process.wait(GRACE)
-        if self.child is None:
-            return
-        ended = self.child.wait()
-        draft = self.cache_draft
-        if draft is not None and draft.exists():
-            # A server that was killed, or fell, may have left half a file.
-            if ended in (0, _TERMINATED) and draft.stat().st_size:
-                draft.replace(draft.with_suffix(".aot"))
-            else:
-                draft.unlink()
+        if self.child is not None:
+            self.child.wait()
 
 
 def start(data: Path, order: dict[str, Any]) -> Watch:
@@ -87,7 +74,6 @@ def start(data: Path, order: dict[str, Any]) -> Watch:
     password.unlink(missing_ok=True)
     with os.fdopen(os.open(password, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
         file.write(order["secret"])
-    use, make = _cache(order["cache"])
     wheel = find_wheel()
     full = Order(
         home,
@@ -97,8 +83,6 @@ def start(data: Path, order: dict[str, Any]) -> Watch:
         order["http"],
         order["heap"],
         order["statement_seconds"],
-        use,
-        make,
     )
     log = data / "server.log"
     if log.exists():
@@ -112,7 +96,7 @@ def start(data: Path, order: dict[str, Any]) -> Watch:
             cwd=home,
             start_new_session=True,
         )
-    watch = Watch(data, Process.of(child.pid), child, make)
+    watch = Watch(data, Process.of(child.pid), child)
     leases.save(
         data,
         Lease(
@@ -127,19 +111,6 @@ def start(data: Path, order: dict[str, Any]) -> Watch:
         ),
     )
     return watch
-
-
-def _cache(place: str | None) -> tuple[Path | None, Path | None]:
-    """The start-up cache to use, or the draft of one to make."""
-    if place is None:
-        return None, None
-    final = Path(place)
-    if final.exists():
-        return final, None
-    for draft in final.parent.glob(f"{final.stem}.*"):
-        if draft.stat().st_mtime < time.time() - _DRAFT_AGE:
-            draft.unlink(missing_ok=True)
-    return None, final.with_suffix(f".{os.getpid()}")
 
 
 def watch_over(watch: Watch, patience: float) -> None:

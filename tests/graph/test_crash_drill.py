@@ -32,7 +32,7 @@ class Drilled:
 
     def __init__(self, settings: StoreSettings, scope: Scope) -> None:
         order = asdict(settings)
-        places = {name: order.pop(name) for name in ("data_dir", "cache_dir")}
+        said = {"data_dir": str(order.pop("data_dir")), "scope": list(scope)}
         paths = os.pathsep.join([str(ROOT), str(DRILL.parent)])
         self.process = subprocess.Popen(
             [sys.executable, str(DRILL), str(SEED)],
@@ -40,8 +40,7 @@ class Drilled:
             stdout=subprocess.PIPE,
             env=os.environ | {"PYTHONPATH": paths},
         )
-        text = {name: str(place) if place else None for name, place in places.items()}
-        self.process.stdin.write(json.dumps({"settings": order, "scope": list(scope), **text}).encode())
+        self.process.stdin.write(json.dumps({"settings": order, **said}).encode())
         self.process.stdin.close()
         self.said: Queue[list[str]] = Queue()
         threading.Thread(target=self._listen, daemon=True).start()

@@ -16,7 +16,6 @@ from pathlib import Path
 
 import psutil
 import pytest
-import servers_under_test as servers
 
 from graph import embedded, java, lease
 from graph.errors import DiskError, InputError, PolicyError, StoreBusyError, StoreUnavailableError
@@ -31,7 +30,7 @@ import sys, time
 from pathlib import Path
 from graph import embedded
 from graph.settings import StoreSettings
-settings = StoreSettings(Path(sys.argv[1]), idle_seconds=float(sys.argv[2]), cache_dir=Path(sys.argv[3]))
+settings = StoreSettings(Path(sys.argv[1]), idle_seconds=float(sys.argv[2]))
 print(embedded.join(settings).server.pid, flush=True)
 time.sleep(600)
 """
@@ -40,7 +39,7 @@ time.sleep(600)
 @pytest.fixture
 def place(tmp_path):
     """Settings of a data directory of our own; whatever serves it is stopped afterwards."""
-    settings = StoreSettings(tmp_path / "data", heap="256m", idle_seconds=0, cache_dir=servers.CACHE)
+    settings = StoreSettings(tmp_path / "data", heap="256m", idle_seconds=0)
     yield settings
     found = lease.load(settings.data_dir)
     with suppress(StoreUnavailableError, StoreBusyError):
@@ -61,7 +60,7 @@ class Other:
     """Another process that has joined."""
 
     def __init__(self, settings: StoreSettings) -> None:
-        words = [str(settings.data_dir), str(settings.idle_seconds), str(settings.cache_dir)]
+        words = [str(settings.data_dir), str(settings.idle_seconds)]
         self.process = subprocess.Popen(
             [sys.executable, "-c", JOIN, *words],
             stdout=subprocess.PIPE,

@@ -45,15 +45,14 @@ class Role:
     def __init__(self, name: str, settings: StoreSettings, scope: Scope) -> None:
         self.name = name
         order = asdict(settings)
-        places = {key: order.pop(key) for key in ("data_dir", "cache_dir")}
+        said = {"data_dir": str(order.pop("data_dir")), "scope": list(scope)}
         self.process = subprocess.Popen(
             [sys.executable, str(HERE / "roles.py"), name, str(SEED)],
             stdin=subprocess.PIPE, stdout=subprocess.PIPE,
             env=os.environ | {"PYTHONPATH": os.pathsep.join([str(ROOT), str(HERE)])},
         )  # fmt: skip
-        text = {key: str(place) if place else None for key, place in places.items()}
         assert self.process.stdin is not None
-        self.process.stdin.write(json.dumps({"settings": order, "scope": list(scope), **text}).encode())
+        self.process.stdin.write(json.dumps({"settings": order, **said}).encode())
         self.process.stdin.close()
         self.said: list[list[str]] = []
         self._thread = threading.Thread(target=self._listen, daemon=True)

@@ -11,7 +11,7 @@ from graph.java import Order, Wheel, command
 
 def flags(heap: str) -> list[str]:
     order = Order(Path("/data"), Path("/data/password"), "127.0.0.1", 1, 2, heap, 5.0)
-    return command(Wheel(Path("java"), (Path("a.jar"),), "1"), order)
+    return command(Wheel(Path("/wheel"), Path("java"), (Path("a.jar"),), "1"), order)
 
 
 @pytest.mark.parametrize(

@@ -38,9 +38,7 @@ async def index_without_end(settings: StoreSettings, scope: Scope, seed: int) ->
 def main() -> int:
     """Read the order, work, and say in one word what ended it."""
     order = json.load(sys.stdin)
-    settings = StoreSettings(
-        **order["settings"] | {k: Path(order[k]) if order[k] else None for k in ("data_dir", "cache_dir")}
-    )
+    settings = StoreSettings(Path(order["data_dir"]), **order["settings"])
     try:
         asyncio.run(index_without_end(settings, Scope(*order["scope"]), int(sys.argv[1])))
     except MaestroError as error:

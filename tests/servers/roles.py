@@ -122,8 +122,7 @@ async def play(role: str, settings: StoreSettings, scope: Scope, seed: int) -> N
 def main() -> int:
     """Read the order, play, and say in one word what ended it."""
     order = json.load(sys.stdin)
-    places = {key: Path(order[key]) if order[key] else None for key in ("data_dir", "cache_dir")}
-    settings = StoreSettings(**order["settings"] | places)
+    settings = StoreSettings(Path(order["data_dir"]), **order["settings"])
     try:
         asyncio.run(play(sys.argv[1], settings, Scope(*order["scope"]), int(sys.argv[2])))
     except MaestroError as error:

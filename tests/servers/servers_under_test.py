@@ -80,7 +80,7 @@ class Embedded:
     killable = True
 
     def __init__(self, data: Path, heap: str = "768m", idle: float = 300.0) -> None:
-        self.settings = StoreSettings(data, heap=heap, idle_seconds=idle, cache_dir=CACHE)
+        self.settings = StoreSettings(data, heap=heap, idle_seconds=idle)
 
     def start(self) -> None:
         """Nothing to do: whoever opens a store starts it."""

@@ -1,6 +1,6 @@
 """The type engine's report: its shapes, and how it is read.
 
-The shapes follow what pyrefly 1.4.1 writes with `--report-pysa` (format version 1); what is not
+The shapes follow what pyrefly 1.5.0 writes with `--report-pysa` (format version 1); what is not
 needed is skipped while decoding. Positions in it are 1-based lines and columns, columns counted
 in UTF-8 bytes, ends exclusive; here they become 1-based lines and 0-based byte columns.
 """
