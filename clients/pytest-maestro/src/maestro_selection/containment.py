@@ -7,6 +7,7 @@ from __future__ import annotations
 import ast
 import builtins
 
+from maestro_selection.alterations import Alterations
 from maestro_selection.changes import Layout
 from maestro_selection.effects import ALTERING_LOCAL, ALTERING_OUTER, CALLING, MILD
 from maestro_selection.meaning import digest
@@ -24,8 +25,9 @@ RAISING = ("Error", "Exception", "Warning")
 class Containment:
     """Tells where differences stay, by the tables of one program."""
 
-    def __init__(self, program: Program, reaching: Reaching) -> None:
+    def __init__(self, program: Program, alterations: Alterations, reaching: Reaching) -> None:
         self.program = program
+        self.alterations = alterations
         self.reaching = reaching
         self._quiet: dict[str, bool] = {}
         self._family: dict[tuple[str, int], bool] = {}
@@ -136,7 +138,7 @@ class Containment:
             if set(effects.traits) & {ALTERING_LOCAL, ALTERING_OUTER} or not self._calls_quietly(statement):
                 return None
             for chain in (*effects.stores, *effects.alters):
-                slots = set() if chain.startswith((".", "self.")) else self.program.put_into(path, chain)
+                slots = set() if chain.startswith((".", "self.")) else self.alterations.put_into(path, chain)
                 if not slots:
                     return None
                 found |= slots

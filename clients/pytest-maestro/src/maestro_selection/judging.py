@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
+from maestro_selection.alterations import OUTSIDE
 from maestro_selection.changes import (
     ADDED,
     CODE,
@@ -19,7 +20,7 @@ from maestro_selection.distributions import Distributions
 from maestro_selection.effects import CALLING
 from maestro_selection.evidence import own_span
 from maestro_selection.manifests import is_manifest
-from maestro_selection.program import OUTSIDE, Place, attribute, global_slot, root_of
+from maestro_selection.program import Place, attribute, global_slot, root_of
 from maestro_selection.records import Distribution, span
 from maestro_selection.sentinels import sentinels
 from maestro_selection.spread import Cause, Reach, Spread, World, shown
@@ -38,6 +39,7 @@ class Judge:
         self.installed = installed
         self.evidence = world.evidence
         self.program = world.program
+        self.alterations = world.alterations
         self.changes = changes
         self.groups: list[tuple[int, Cause]] = []
         self.widenings: list[str] = []
@@ -239,13 +241,13 @@ class Judge:
     def _put_by(self, change: FileChange, statement: Statement) -> set[str]:
         """What a statement of the new version, which runs at import, alters that was there before."""
         path, table = change.path, change.new
-        found = self.program.worked_on(path, statement, table)
+        found = self.alterations.worked_on(path, statement, table)
         for chain in (*statement.effects.stores, *statement.effects.alters):
             if chain.startswith((".", "self.")):
                 found.add("." + attribute(chain))
                 continue
-            found |= self.program.put_into(path, chain)
-            if self.program.is_outside(path, root_of(chain), table):
+            found |= self.alterations.put_into(path, chain)
+            if self.alterations.is_outside(path, root_of(chain), table):
                 found.add(global_slot(path, OUTSIDE))
         return found
 

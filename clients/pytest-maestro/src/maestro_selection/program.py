@@ -10,17 +10,14 @@ import posixpath
 import re
 from collections.abc import Callable, Iterator, Mapping
 
-from maestro_selection.changes import DEFINITIONS, Layout
+from maestro_selection.changes import Layout
 from maestro_selection.effects import Effects
 from maestro_selection.records import span
-from maestro_selection.tables import CLASS, MODULE, FileTable, Statement
+from maestro_selection.tables import CLASS, MODULE, FileTable
 
 Place = tuple[str, int]  # a file, and the index of a statement in its table
 
 STAR = "*"
-OUTSIDE = "<outside>"
-"""Bound in no file: stands for whatever a file alters that is not of the repository."""
-
 
 # Functions of these modules give values of the standard library, and so do these built-in ones.
 PLAIN_MODULES = frozenset(
@@ -33,17 +30,6 @@ GIVING_BUILTINS = frozenset(
     "list set tuple "
     "frozenset open format hex oct bin enumerate divmod memoryview dir".split()
 )
-
-
-TELLING = frozenset(
-    "warn warn_explicit debug info warning error exception critical log sleep print flush".split()
-)
-"""Functions of modules from elsewhere that are called for what people are told; they alter nothing."""
-STREAMS = ("sys.stdout.", "sys.stderr.", "stdout.", "stderr.")
-ARRANGING = frozenset(
-    "update_wrapper heappush heapify heappop insort insort_left insort_right shuffle".split()
-)
-"""Functions of modules from elsewhere that alter what they are given, and nothing else."""
 
 NEUTRAL_BASES = frozenset(
     "object Exception BaseException ABC Generic Protocol Warning ValueError TypeError KeyError IndexError "
@@ -94,9 +80,7 @@ class Program:
         self._named: dict[str, list[tuple[str, int]]] | None = None
         self._class_values: dict[str, list[Place]] | None = None
         self._below: dict[str, list[tuple[str, int]]] | None = None
-        self._storing: dict[str, list[Place]] | None = None
         self._importers: dict[str, set[Place]] | None = None
-        self._altering: dict[tuple[str, bool], list[tuple[int, set[str]]]] = {}
 
     def names_for(self, path: str) -> Iterator[str]:
         """The dotted names that a file can be imported by: from its package's top, or from any folder
@@ -367,122 +351,9 @@ class Program:
                         self._classes.setdefault(scope.name.rpartition(".")[2], []).append((path, number))
         return self._classes.get(name, [])
 
-    def altering(self, path: str, *, attributes: bool = False) -> list[tuple[int, set[str]]]:
-        """Statements in functions of a file that put something into global values, and the slots of these;
-        with `attributes`, also those that set an attribute of whatever object.
-
-        One that counts (`Thing.made += 1`) puts nothing into what it alters that came from elsewhere.
-        """
-        if (path, attributes) not in self._altering:
-            found = []
-            table = self.tables[path]
-            for index, statement in enumerate(table.statements):
-                effects = statement.effects
-                given = {name for name in effects.locals if not name.startswith("=")} - {"self", "cls"}
-                if table.at_import(statement.scope) or not (given or effects.calls):
-                    continue
-                slots = {global_slot(path, name) for name in effects.binds}
-                for chain in (*effects.alters, *effects.stores):
-                    if not chain.startswith((".", "self.")):
-                        slots |= self.put_into(path, chain)
-                    elif attributes:
-                        slots.add("." + attribute(chain))
-                outside = {global_slot(path, OUTSIDE)}
-                slots |= self.worked_on(path, statement) & outside
-                if slots:
-                    found.append((index, slots))
-            self._altering[path, attributes] = found
-        return self._altering[path, attributes]
-
-    def put_into(self, path: str, chain: str) -> set[str]:
-        """The slots whose value is altered by an alteration or store of a chain that starts at a global
-        name.
-        """
-        root, *rest = chain.replace("()", "").split(".")
-        if "()" in chain and rest:
-            # What a method gives belongs to the object that it is called on.
-            rest.pop()
-        if root not in self.bound[path] or (not rest and self.is_module(path, root)):
-            return set()
-        whole = ".".join([root, *rest])
-        outside = {global_slot(path, OUTSIDE)} if self.is_outside(path, root) else set()
-        if not rest:
-            return self.origins(path, root) | outside
-        return (self.slots(path, whole) - self.slots(path, whole.rpartition(".")[0])) | outside
-
-    def is_outside(self, path: str, name: str, table: FileTable | None = None) -> bool:
-        """Whether a global name of a file can be nothing but what it imports from outside of the repository;
-        `table` is another version of the file.
-        """
-        if table is None:
-            bindings = [self.tables[path].statements[index] for index in self.bound[path].get(name, ())]
-        else:
-            bindings = [each for each in table.statements if name in each.effects.binds]
-        imports = [[one for one in each.effects.imports if one[3].lstrip("=") == name] for each in bindings]
-        return (
-            bool(imports)
-            and all(imports)
-            and not any(self.imported(path, module, level) for few in imports for module, level, _, _ in few)
-        )
-
-    def origins(self, path: str, name: str, depth: int = 0) -> set[str]:
-        """The slots of a file's global name, and of the names that it is imported from."""
-        found = {global_slot(path, name)}
-        for index in self.bound[path].get(name, ()) if depth < 5 else ():
-            for module, level, taken, bound in self.tables[path].statements[index].effects.imports:
-                for target in self.imported(path, module, level) if bound == name and taken else ():
-                    found |= self.origins(target, taken, depth + 1)
-        return found
-
-    def worked_on(self, path: str, statement: Statement, table: FileTable | None = None) -> set[str]:
-        """What a call can alter whose value nobody takes: what it is called on, and what it is given.
-
-        `table` is another version of the file, when the statement is of that one. What functions of the
-        repository alter beside these is told by `altering`.
-        """
-        effects = statement.effects
-        if statement.kind != "Expr" or not effects.calls:
-            return set()
-        # The outermost call is the first; what those in it give is used, and that is all they are there for.
-        callee = effects.calls[0]
-        root = root_of(callee)
-        found: set[str] = set()
-        if self.is_outside(path, root, table):
-            if attribute(callee) in TELLING or callee.startswith(STREAMS):
-                return found
-            if attribute(callee) not in ARRANGING:
-                found.add(global_slot(path, OUTSIDE))
-        for chain in effects.reads:
-            root = root_of(chain)
-            # `warnings` is read to call `warnings.warn`.
-            called = any(f"{other}.".startswith(f"{chain}.") for other in effects.calls)
-            if self.is_outside(path, root, table):
-                found |= set() if called else {global_slot(path, OUTSIDE)}
-            elif path in self.bound and not self.is_module(path, root) and root in self.bound[path]:
-                places = (self.tables[path].statements[index] for index in self.bound[path][root])
-                if chain not in effects.calls or any(each.kind not in DEFINITIONS for each in places):
-                    found |= self.origins(path, root)
-        return found
-
     def star_importers(self, path: str) -> list[str]:
         """Files that import everything from a file."""
         return [other for other, targets in self.star_imports.items() if path in targets]
-
-    def storing(self, slot: str) -> list[Place]:
-        """Statements in functions that set a slot anew (not those that alter what it holds)."""
-        if self._storing is None:
-            self._storing = {}
-            for path, table in self.tables.items():
-                for index, statement in enumerate(table.statements):
-                    if table.at_import(statement.scope):
-                        continue
-                    slots = {global_slot(path, name) for name in statement.effects.binds}
-                    for chain in statement.effects.stores:
-                        slots |= self.slots(path, chain)
-                        slots.add("." + chain.rpartition(".")[2])
-                    for one in slots:
-                        self._storing.setdefault(one, []).append((path, index))
-        return self._storing.get(slot, [])
 
     def named(self, name: str) -> list[tuple[str, int]]:
         """Functions and classes of a simple name: file and scope."""

@@ -13,8 +13,9 @@ import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
+from maestro_selection.alterations import OUTSIDE, Alterations
 from maestro_selection.effects import ABSENT, ALTERING_OUTER
-from maestro_selection.program import OUTSIDE, Program, attribute, global_slot
+from maestro_selection.program import Program, attribute, global_slot
 from maestro_selection.records import span
 from maestro_selection.tables import BODY, CLASS, FUNCTION, FileTable, Statement
 
@@ -81,8 +82,9 @@ class Keeper:
 class Reaching:
     """Who can run on whose behalf, in one program."""
 
-    def __init__(self, program: Program) -> None:
+    def __init__(self, program: Program, alterations: Alterations) -> None:
         self.program = program
+        self.alterations = alterations
         self._edges: dict[str, set[str]] | None = None
         self._defined: set[str] = set()
         self._reached: dict[frozenset[str], frozenset[str]] = {}
@@ -109,7 +111,7 @@ class Reaching:
         found: set[str] = set()
         for path, table in self.program.tables.items():
             outside = global_slot(path, OUTSIDE)
-            for index, slots in self.program.altering(path, attributes=for_effect):
+            for index, slots in self.alterations.altering(path, attributes=for_effect):
                 scope = table.statements[index].scope
                 if self.includes(names, path, scope):
                     known = self.includes(names if for_effect else direct, path, scope, unnamed=False)
@@ -273,7 +275,7 @@ class Reaching:
         on_class = "cls" in effects.locals or ".__class__" in effects.reads or "type" in effects.calls
         for chain in (*effects.stores, *effects.alters):
             if not chain.startswith((".", "self.")):
-                yield from self.program.put_into(path, chain)
+                yield from self.alterations.put_into(path, chain)
                 continue
             slot = "." + attribute(chain)
             looked_at = self._looks_before(path, statement, slot)

@@ -11,11 +11,12 @@ import builtins
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 
+from maestro_selection.alterations import OUTSIDE, Alterations
 from maestro_selection.changes import DEFINITIONS
 from maestro_selection.containment import Containment
 from maestro_selection.effects import BY_NAME, CALLING, LISTING, MILD
 from maestro_selection.evidence import Evidence, own_span
-from maestro_selection.program import OUTSIDE, Place, Program, attribute, global_slot
+from maestro_selection.program import Place, Program, attribute, global_slot
 from maestro_selection.reaching import BUILTIN_METHODS, Keeper, Reaching
 from maestro_selection.records import Trace
 from maestro_selection.tables import CLASS, FUNCTION, MODULE, FileTable
@@ -73,6 +74,7 @@ class Spread:
         # Statements that are no more: they read nothing, and that they are gone is a change of its own.
         self.gone = gone
         self.program = world.program
+        self.alterations = world.alterations
         self.evidence = world.evidence
         self.reaching = world.reaching
         self.holders = world.holders
@@ -285,7 +287,7 @@ class Spread:
         """Tests that read a kept value which they did not set themselves."""
         evidence = self.evidence
         own = 0
-        for path, index in () if keeper.whole else self.program.storing(keeper.slot):
+        for path, index in () if keeper.whole else self.alterations.storing(keeper.slot):
             own |= evidence.executing(path, own_span(self.program.tables[path], index))
         for place in self.program.readers(keeper.slot):
             path, index = place
@@ -372,9 +374,9 @@ class Spread:
         self._bind(path, index, cause)
         for chain in (*statement.effects.stores, *statement.effects.alters):
             known = not chain.startswith((".", "self."))
-            for put in self.program.put_into(path, chain) if known else {"." + attribute(chain)}:
+            for put in self.alterations.put_into(path, chain) if known else {"." + attribute(chain)}:
                 self.slot(put, cause)
-        for put in self.program.worked_on(path, statement):
+        for put in self.alterations.worked_on(path, statement):
             self.slot(put, cause)
         if self._calls(path, index):
             for altered in self._altered_during(path, index):
@@ -479,7 +481,7 @@ class Spread:
         for other, bits in trace.lines.items():
             if other not in self.program.tables:
                 continue
-            for number, slots in self.program.altering(other, attributes=for_effect):
+            for number, slots in self.alterations.altering(other, attributes=for_effect):
                 table = self.program.tables[other]
                 if not own_span(table, number) & bits or slots <= self._slots.keys():
                     continue
@@ -496,8 +498,9 @@ class World:
     def __init__(self, evidence: Evidence) -> None:
         self.evidence = evidence
         self.program = Program(evidence.tables)
-        self.reaching = Reaching(self.program)
-        self.containment = Containment(self.program, self.reaching)
+        self.alterations = Alterations(self.program)
+        self.reaching = Reaching(self.program, self.alterations)
+        self.containment = Containment(self.program, self.alterations, self.reaching)
         self.holders = Holders()
 
     def mild(self, path: str, scope: int, table: FileTable, index: int) -> frozenset[str] | None:
