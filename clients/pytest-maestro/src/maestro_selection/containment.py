@@ -9,6 +9,7 @@ import builtins
 
 from maestro_selection.alterations import Alterations
 from maestro_selection.changes import Layout
+from maestro_selection.classes import is_foreign
 from maestro_selection.effects import ALTERING_LOCAL, ALTERING_OUTER, CALLING, MILD
 from maestro_selection.meaning import digest
 from maestro_selection.program import Program, attribute
@@ -196,7 +197,7 @@ class Containment:
             name = attribute(table.scopes[scope].name)
             self._family[key] = not special and all(
                 self._has_plain_access(file, number)
-                and not self.program.is_foreign(file, self.program.tables[file].scopes[number].bases)
+                and not is_foreign(self.program, file, self.program.tables[file].scopes[number].bases)
                 for file, number in self.program.family(name)
             )
         return self._family[key]

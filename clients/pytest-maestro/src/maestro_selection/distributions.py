@@ -11,13 +11,13 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING
 
+from maestro_selection.causes import Cause
 from maestro_selection.changes import FileChange
 from maestro_selection.effects import RUNNING
 from maestro_selection.evidence import own_span
 from maestro_selection.program import Place, attribute
 from maestro_selection.records import Distribution
 from maestro_selection.requirements import Listing, Requirement, by_name, only_raised, same_version
-from maestro_selection.spread import Cause
 from maestro_selection.unseen import is_plain
 
 if TYPE_CHECKING:
@@ -225,7 +225,7 @@ class Distributions:
         """A statement loads something that differs; whether it ran at all."""
         path, index = place
         table = self.program.tables[path]
-        why = Cause(f"{how} at {self.found.globals.where(place)}", cause)
+        why = Cause(f"{how} at {self.program.where(place)}", cause)
         statement = table.statements[index]
         if not table.at_import(statement.scope):
             self.found.globals.statement(place, why)
@@ -272,7 +272,7 @@ class Distributions:
             for index, statement in enumerate(table.statements):
                 if not self._reads_metadata(statement.effects.imports, statement.effects.calls):
                     continue
-                why = Cause(f"metadata is read by {self.found.globals.where((path, index))}", cause)
+                why = Cause(f"metadata is read by {self.program.where((path, index))}", cause)
                 self.found.globals.statement((path, index), why)
 
     def _reads_metadata(self, imports: Iterable[tuple[str, int, str, str]], calls: Iterable[str]) -> bool:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 
 from maestro_selection.alterations import OUTSIDE
+from maestro_selection.causes import Cause, Reach, shown
 from maestro_selection.changes import (
     ADDED,
     CODE,
@@ -16,6 +17,7 @@ from maestro_selection.changes import (
     FileChange,
     Layout,
 )
+from maestro_selection.classes import is_special
 from maestro_selection.distributions import Distributions
 from maestro_selection.effects import CALLING
 from maestro_selection.evidence import own_span
@@ -23,7 +25,7 @@ from maestro_selection.manifests import is_manifest
 from maestro_selection.program import Place, attribute, global_slot, root_of
 from maestro_selection.records import Distribution, span
 from maestro_selection.sentinels import sentinels
-from maestro_selection.spread import Cause, Reach, Spread, World, shown
+from maestro_selection.spread import Spread, World
 from maestro_selection.surroundings import Surroundings
 from maestro_selection.tables import BODY, CLASS, MODULE, FileTable, Statement
 from maestro_selection.unseen import unseen
@@ -215,10 +217,10 @@ class Judge:
             return False
         statement = change.old.statements[changed.old]
         around = change.old.scopes[statement.scope]
-        if around.kind == CLASS and self.globals.is_special(changed.path, around.statement):
+        if around.kind == CLASS and is_special(self.program, changed.path, around.statement):
             return False
         if statement.kind == "ClassDef":
-            return not self.globals.is_special(changed.path, changed.old)
+            return not is_special(self.program, changed.path, changed.old)
         plain = statement.kind in DEFINITIONS and CALLING not in statement.effects.traits
         return plain or bool(statement.effects.imports)
 
@@ -341,7 +343,7 @@ class Judge:
                 file, index
             ):
                 continue
-            why = Cause(f"{self.globals.where(place)} needs {shown(slot)}, which is gone", cause)
+            why = Cause(f"{self.program.where(place)} needs {shown(slot)}, which is gone", cause)
             self.fails(file, why)
 
     def _read_exactly(self, path: str, index: int) -> set[str]:

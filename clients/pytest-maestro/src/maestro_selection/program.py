@@ -31,12 +31,6 @@ GIVING_BUILTINS = frozenset(
     "frozenset open format hex oct bin enumerate divmod memoryview dir".split()
 )
 
-NEUTRAL_BASES = frozenset(
-    "object Exception BaseException ABC Generic Protocol Warning ValueError TypeError KeyError IndexError "
-    "AttributeError RuntimeError LookupError OSError NotImplementedError UserWarning "
-    "DeprecationWarning".split()
-)
-
 
 def attribute(chain: str) -> str:
     """The last name of a chain."""
@@ -292,28 +286,20 @@ class Program:
         assert self._readers is not None
         return self._readers.get("'" + name, [])
 
+    def where(self, place: Place) -> str:
+        """A statement's place for people."""
+        path, index = place
+        table = self.tables[path]
+        statement = table.statements[index]
+        scope = table.scopes[statement.scope].name
+        return f"{path}:{statement.first}" + (f" ({scope})" if scope else "")
+
     def inside(self, path: str, scope: int) -> int:
         """The lines of a function's body."""
         table = self.tables[path]
         around = table.scopes[scope]
         own = table.statements[around.statement]
         return span(around.first, around.last) & ~span(own.first, own.last)
-
-    def is_foreign(self, path: str, bases: tuple[str, ...], seen: set[str] | None = None) -> bool:
-        """Whether a class comes from one outside of the repository, which may read members by their names."""
-        seen = seen if seen is not None else set()
-        for base in bases:
-            name = attribute(base)
-            if name in NEUTRAL_BASES or name in seen:
-                continue
-            seen.add(name)
-            known = self.classes(name)
-            if not known:
-                return True
-            for file, number in known:
-                if self.is_foreign(file, self.tables[file].scopes[number].bases, seen):
-                    return True
-        return False
 
     def _read_by(self, path: str, effects: Effects) -> set[str]:
         found: set[str] = set()

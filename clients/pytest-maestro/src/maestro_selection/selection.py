@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 
+from maestro_selection.causes import Cause
 from maestro_selection.changes import FileChange
 from maestro_selection.evidence import Evidence
 from maestro_selection.judging import Judge
 from maestro_selection.ordering import Candidate, by_expectation, cover, within
 from maestro_selection.records import Distribution, Recording
-from maestro_selection.spread import Cause, World
+from maestro_selection.spread import World
 
 SAFE, MINIMAL, BUDGET = "safe", "minimal", "budget"
 SHOWN = 3

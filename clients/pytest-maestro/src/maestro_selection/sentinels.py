@@ -8,11 +8,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
 
+from maestro_selection.causes import Cause
 from maestro_selection.changes import CODE, HINTS, IMPORT, Changed, FileChange
 from maestro_selection.effects import CALLING
 from maestro_selection.evidence import Evidence
 from maestro_selection.program import Program
-from maestro_selection.spread import Cause
 
 
 def sentinels(

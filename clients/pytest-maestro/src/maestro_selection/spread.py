@@ -9,10 +9,11 @@ from __future__ import annotations
 
 import builtins
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
 
 from maestro_selection.alterations import OUTSIDE, Alterations
+from maestro_selection.causes import Cause, Reach, shown
 from maestro_selection.changes import DEFINITIONS
+from maestro_selection.classes import FRAMEWORK_NAMES, is_special, needs_class
 from maestro_selection.containment import Containment
 from maestro_selection.effects import BY_NAME, CALLING, LISTING, MILD
 from maestro_selection.evidence import Evidence, own_span
@@ -20,50 +21,6 @@ from maestro_selection.program import Place, Program, attribute, global_slot
 from maestro_selection.reaching import BUILTIN_METHODS, Keeper, Reaching
 from maestro_selection.records import Trace
 from maestro_selection.tables import CLASS, FUNCTION, MODULE, FileTable
-
-# Names that pytest and unittest look up themselves in a module or class.
-FRAMEWORK_NAMES = frozenset(
-    "pytestmark pytest_plugins collect_ignore collect_ignore_glob setup_module teardown_module "
-    "setup_function "
-    "teardown_function setup_class teardown_class setup_method teardown_method setUp tearDown setUpClass "
-    "tearDownClass setUpModule tearDownModule asyncSetUp asyncTearDown load_tests __test__".split()
-)
-
-
-@dataclass(frozen=True)
-class Cause:
-    """A step of a path: what differs here, and the step before it."""
-
-    text: str
-    before: Cause | None = None
-
-    def path(self) -> tuple[str, ...]:
-        """All steps, the first one first."""
-        steps: list[str] = []
-        step: Cause | None = self
-        while step is not None:
-            steps.append(step.text)
-            step = step.before
-        return tuple(reversed(steps))
-
-
-@dataclass
-class Reach:
-    """Tests that a difference reaches, with the cause of each group; the files whose import it alters; and
-    what was taken without evidence for each test.
-    """
-
-    groups: list[tuple[int, Cause]] = field(default_factory=list)
-    widened: list[str] = field(default_factory=list)
-    modules: dict[str, Cause] = field(default_factory=dict)
-
-    @property
-    def mask(self) -> int:
-        """All tests of all groups."""
-        mask = 0
-        for tests, _ in self.groups:
-            mask |= tests
-        return mask
 
 
 class Spread:
@@ -108,7 +65,7 @@ class Spread:
         for place in self.program.readers(slot):
             if place in self.gone:
                 continue
-            why = Cause(f"{shown(slot)} is read at {self.where(place)}", cause)
+            why = Cause(f"{shown(slot)} is read at {self.program.where(place)}", cause)
             file, index = place
             table = self.program.tables[file]
             statement = table.statements[index]
@@ -117,7 +74,7 @@ class Spread:
             else:
                 self.statement(place, why, within, slot)
         for place in self.program.mentions(name if path else slot[1:]):
-            why = Cause(f"{shown(slot)} is named in a string at {self.where(place)}", cause)
+            why = Cause(f"{shown(slot)} is named in a string at {self.program.where(place)}", cause)
             self._mentioned(place, why, within)
 
     def _outside(self, path: str, cause: Cause, within: int) -> None:
@@ -125,7 +82,7 @@ class Spread:
         mask = self.evidence.needing(self.program, path) & within
         if mask:
             self.reach.widened.append(f"{path} alters what is not of this repository: {cause.path()[0]}")
-            self._tests(mask, Cause(f"{path} alters what is not of this repository", cause))
+            self.reach.add(mask, Cause(f"{path} alters what is not of this repository", cause))
 
     def _mentioned(self, place: Place, cause: Cause, within: int) -> None:
         """A string has the name of what differs: whoever looks attributes up by computed names can come to
@@ -137,7 +94,7 @@ class Spread:
         by_name = self.evidence.looking_up(self.program)
         if not table.at_import(statement.scope):
             hands_over = self._hands_strings_over(path, index)
-            self._tests(self._executing(place) & within & (-1 if hands_over else by_name), cause)
+            self.reach.add(self._executing(place) & within & (-1 if hands_over else by_name), cause)
             if BY_NAME in statement.effects.traits:
                 self.statement(place, cause, within)
             return
@@ -149,7 +106,7 @@ class Spread:
                 if not self.program.tables[other].at_import(
                     self.program.tables[other].statements[number].scope
                 ):
-                    self._tests(self._executing(reader) & within & by_name, cause)
+                    self.reach.add(self._executing(reader) & within & by_name, cause)
 
     def _hands_strings_over(self, path: str, index: int) -> bool:
         """Whether a statement calls something that is not of the repository: it may look up what it is
@@ -182,27 +139,15 @@ class Spread:
         """Tests that a framework finds by a module's name."""
         evidence = self.evidence
         if name in FRAMEWORK_NAMES:
-            self._tests(evidence.in_file(path), cause)
+            self.reach.add(evidence.in_file(path), cause)
         mask = 0
         for number in evidence.members(evidence.in_file(path)):
             if evidence.test(number).function.split(".")[0] == name:
                 mask |= 1 << number
-        self._tests(mask, cause)
+        self.reach.add(mask, cause)
         for key, fixture in evidence.recording.fixtures.items():
             if fixture.path == path and fixture.function.split(".")[0] == name:
-                self._tests(evidence.using_fixture(key), cause)
-
-    def _tests(self, mask: int, cause: Cause) -> None:
-        if mask:
-            self.reach.groups.append((mask, cause))
-
-    def where(self, place: Place) -> str:
-        """A statement's place for people."""
-        path, index = place
-        table = self.program.tables[path]
-        statement = table.statements[index]
-        scope = table.scopes[statement.scope].name
-        return f"{path}:{statement.first}" + (f" ({scope})" if scope else "")
+                self.reach.add(evidence.using_fixture(key), cause)
 
     def statement(self, place: Place, cause: Cause, within: int = -1, slot: str = "") -> None:
         """A statement's execution can differ, wherever it is executed (as it reads `slot`)."""
@@ -229,14 +174,14 @@ class Spread:
         at_import = bool(self.evidence.importing(path, lines))
         for slot in slots:
             self.slot(slot, Cause(f"it sets {shown(slot)}", cause), -1 if at_import else mask)
-        self._tests(mask & self.evidence.enumerating(self.program), cause)
+        self.reach.add(mask & self.evidence.enumerating(self.program), cause)
         self.kept(path, scope, mask, cause)
 
     def executed(self, path: str, scope: int, lines: int, cause: Cause, within: int = -1) -> None:
         """Whoever executed one of these lines of a function can differ from there on."""
         evidence = self.evidence
         mask = evidence.executing(path, lines) & within
-        self._tests(mask, cause)
+        self.reach.add(mask, cause)
         self.kept(path, scope, mask, cause)
         importers = evidence.importing(path, lines)
         contained = self.world.containment.of_function(path, scope) if importers else None
@@ -250,9 +195,9 @@ class Spread:
         for file, trace in recording.collections.items():
             if trace.lines.get(path, 0) & lines:
                 mask = evidence.in_file(file) & within
-                self._tests(mask, Cause(f"it is executed while {file} is collected", cause))
+                self.reach.add(mask, Cause(f"it is executed while {file} is collected", cause))
         if recording.session.lines.get(path, 0) & lines:
-            self._tests(evidence.all & within, Cause("it is executed outside of all tests", cause))
+            self.reach.add(evidence.all & within, Cause("it is executed outside of all tests", cause))
         self.kept_outside(path, scope, lines, cause)
 
     def kept_outside(self, path: str, scope: int, lines: int, cause: Cause) -> None:
@@ -296,8 +241,8 @@ class Spread:
             if table.at_import(scope):
                 continue
             mask = evidence.executing(path, self.program.layout(path).executed(index)) & ~own
-            why = Cause(f"{shown(keeper.slot)} is read at {self.where(place)}", cause)
-            self._tests(mask, why)
+            why = Cause(f"{shown(keeper.slot)} is read at {self.program.where(place)}", cause)
+            self.reach.add(mask, why)
             self.kept(path, scope, mask, why)
 
     def importing(self, importer: str, path: str, scope: int, cause: Cause) -> None:
@@ -327,34 +272,8 @@ class Spread:
     def _calls(self, path: str, index: int) -> bool:
         statement = self.program.tables[path].statements[index]
         if statement.kind == "ClassDef":
-            return self.is_special(path, index)
+            return is_special(self.program, path, index)
         return CALLING in statement.effects.traits
-
-    def is_special(self, path: str, index: int, seen: set[Place] | None = None) -> bool:
-        """Whether creating a class runs code beside its body: decorators, metaclasses,
-        `__init_subclass__`.
-        """
-        table = self.program.tables[path]
-        scope = table.scopes[self.program.layout(path).scope_of[index]]
-        if "c" in scope.traits:
-            return True
-        seen = seen or set()
-        if (path, index) in seen:
-            return False
-        seen.add((path, index))
-        return any(self._is_special_base(path, base, seen) for base in scope.bases)
-
-    def _is_special_base(self, path: str, base: str, seen: set[Place]) -> bool:
-        name = base.rpartition(".")[2]
-        known = self.program.classes(name)
-        for file, number in known:
-            table = self.program.tables[file]
-            inside = {table.statements[index].name for index in self.program.layout(file).body(number)}
-            if "__init_subclass__" in inside or "__set_name__" in inside:
-                return True
-            if self.is_special(file, table.scopes[number].statement, seen):
-                return True
-        return not known and name not in PLAIN_BASES
 
     def flow(self, place: Place, cause: Cause, slot: str = "", *, turned: bool = False) -> None:
         """A statement that runs at import can give something else (as it reads `slot`).
@@ -406,7 +325,8 @@ class Spread:
             inside = scope.first <= other.first and other.end <= scope.last and inner != index
             if inside and (names & set(other.effects.locals) or LISTING in other.effects.traits):
                 why = Cause(
-                    f"it is the default of {', '.join(sorted(names))}, {self.where((path, inner))}", cause
+                    f"it is the default of {', '.join(sorted(names))}, {self.program.where((path, inner))}",
+                    cause,
                 )
                 self.statement((path, inner), why)
         return True
@@ -430,7 +350,7 @@ class Spread:
         instance.
         """
         table = self.program.tables[path]
-        if whole or self._needs_class(path, scope, name):
+        if whole or needs_class(self.program, path, scope, name):
             why = Cause(f"class {table.scopes[scope].name} is made of it", cause)
             self.flow((path, table.scopes[scope].statement), why)
         else:
@@ -439,14 +359,7 @@ class Spread:
             mask = 0
             for file, number in self.program.functions(name):
                 mask |= self.evidence.executing(file, self.program.inside(file, number))
-            self._tests(mask & within, Cause(f"a method {name} was executed", cause))
-
-    def _needs_class(self, path: str, scope: int, name: str) -> bool:
-        """Whether who reads a member cannot be told by its name."""
-        if is_dunder(name) or name in FRAMEWORK_NAMES or name in PROTOCOL_NAMES:
-            return True
-        found = self.program.tables[path].scopes[scope]
-        return self.is_special(path, found.statement) or self.program.is_foreign(path, found.bases)
+            self.reach.add(mask & within, Cause(f"a method {name} was executed", cause))
 
     def _defined(self, path: str, number: int, cause: Cause) -> None:
         """Tests and fixtures by the definition that they are."""
@@ -457,10 +370,10 @@ class Spread:
             function = evidence.test(place).function
             if function == name or function.startswith(name + "."):
                 mask |= 1 << place
-        self._tests(mask, cause)
+        self.reach.add(mask, cause)
         for key, fixture in evidence.recording.fixtures.items():
             if fixture.path == path and (fixture.function + ".").startswith(name + "."):
-                self._tests(evidence.using_fixture(key), cause)
+                self.reach.add(evidence.using_fixture(key), cause)
 
     def stars(self, path: str, cause: Cause) -> None:
         """What a star import takes can differ."""
@@ -514,7 +427,7 @@ class World:
         if not around:
             return None
         special = any(
-            Spread(self).is_special(file, self.program.tables[file].scopes[number].statement)
+            is_special(self.program, file, self.program.tables[file].scopes[number].statement)
             for file, number in self.program.family(attribute(old.scopes[around].name))
         )
         plain = self.containment.is_plain(path, around, special)
@@ -541,41 +454,3 @@ class Holders:
 
 
 QUIET_CALLS = frozenset(dir(builtins)) | BUILTIN_METHODS
-
-PROTOCOL_NAMES = frozenset(
-    name
-    for kind in (str, bytes, int, float, dict, list, set, tuple, BaseException, memoryview)
-    for name in dir(kind)
-) | frozenset(
-    "read readline readlines write writelines close closed fileno flush isatty seek tell truncate "
-    "readable writable "
-    "seekable buffer encoding errors newlines name mode send throw acquire release emit handle".split()
-)
-
-PLAIN_BASES = frozenset(
-    "object Exception BaseException ABC Generic Protocol dict list set tuple frozenset str int float "
-    "bytes type "
-    "Mapping MutableMapping Sequence MutableSequence Set MutableSet Iterable Iterator Callable Hashable "
-    "Sized "
-    "Container Collection ContextDecorator TestCase IsolatedAsyncioTestCase Thread Formatter Handler "
-    "Filter Logger "
-    "LoggerAdapter JSONEncoder JSONDecoder Action ArgumentParser HelpFormatter UserDict UserList UserString "
-    "OrderedDict defaultdict Counter deque date datetime time tzinfo local StringIO BytesIO IOBase RawIOBase "
-    "TextIOWrapper NodeVisitor NodeTransformer Warning UserWarning DeprecationWarning ValueError TypeError "
-    "KeyError IndexError AttributeError RuntimeError LookupError OSError IOError ImportError "
-    "NotImplementedError "
-    "StopIteration ArithmeticError AssertionError NameError FutureWarning RuntimeWarning "
-    "PendingDeprecationWarning "
-    "SystemExit KeyboardInterrupt UnicodeError SyntaxError HTMLParser".split()
-)
-
-
-def is_dunder(name: str) -> bool:
-    """Whether Python itself looks a name up."""
-    return name.startswith("__") and name.endswith("__")
-
-
-def shown(slot: str) -> str:
-    """A slot for people."""
-    path, _, name = slot.rpartition("::")
-    return f"{name} of {path}" if path else f"the attribute {slot}"

@@ -7,13 +7,14 @@ import posixpath
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
+from maestro_selection.causes import Cause
 from maestro_selection.changes import ADDED, CHANGED, DATA, DOC, FILE, HINTS, REMOVED, Changed, FileChange
+from maestro_selection.classes import is_special
 from maestro_selection.effects import CALLING, READING_DOC, READING_HINTS
 from maestro_selection.evidence import finds, own_span
 from maestro_selection.manifests import is_manifest
 from maestro_selection.program import Place, attribute, global_slot
 from maestro_selection.records import Trace
-from maestro_selection.spread import Cause
 from maestro_selection.tables import CLASS, FUNCTION, FileTable
 
 if TYPE_CHECKING:
@@ -76,7 +77,7 @@ class Surroundings:
         assert table is not None
         statement = table.statements[changed.old]
         scope = table.scopes[statement.scope]
-        if scope.kind == CLASS and self.found.globals.is_special(changed.path, scope.statement):
+        if scope.kind == CLASS and is_special(self.program, changed.path, scope.statement):
             self.found.globals.flow((changed.path, scope.statement), cause)
         if statement.kind != "AnnAssign":
             self._described(change, changed, cause, READING_HINTS)
@@ -123,7 +124,7 @@ class Surroundings:
                 self.found.globals.statement(place, cause)
             elif self._hands_on(place, slot):
                 mask = self.evidence.executing(file, own_span(self.program.tables[file], number))
-                why = Cause(f"it is handed on at {self.found.globals.where(place)}", cause)
+                why = Cause(f"it is handed on at {self.program.where(place)}", cause)
                 self.found.add(mask & reading, why)
 
     def _hands_on(self, place: Place, slot: str) -> bool:
