@@ -98,7 +98,7 @@ class Judge:
             return
         mask = evidence.executing(path, changed.lines)
         self.add(mask, cause)
-        self.globals.kept(path, scope, mask, cause)
+        self.globals.keeping.kept(path, scope, mask, cause)
         for importer in evidence.importing(path, changed.lines):
             self._changed_during(importer, change, changed, scope)
         for file, trace in evidence.recording.collections.items():
@@ -106,7 +106,7 @@ class Judge:
                 self.widen(evidence.in_file(file), f"{changed} is executed while {file} is collected", cause)
         if evidence.recording.session.lines.get(path, 0) & changed.lines:
             self.widen(evidence.all, f"{changed} is executed outside of all tests", cause)
-        self.globals.kept_outside(path, scope, changed.lines, cause)
+        self.globals.keeping.kept_outside(path, scope, changed.lines, cause)
 
     def _versions(self, change: FileChange, changed: Changed) -> Iterator[tuple[FileTable, int]]:
         for table, index in ((change.old, changed.old), (change.new, changed.new)):

@@ -70,7 +70,7 @@ class Selector:
         next.
         """
         self.program.readers(".")
-        self.world.reaching.keepers()
+        self.world.keepers.all()
         self.evidence.executing("", 0)
         self.evidence.looking_up(self.program)
         self.evidence.enumerating(self.program)

@@ -8,7 +8,7 @@ slot through the statements that run at import, and ends at the tests that execu
 from __future__ import annotations
 
 import builtins
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 
 from maestro_selection.alterations import OUTSIDE, Alterations
 from maestro_selection.causes import Cause, Reach, shown
@@ -17,10 +17,10 @@ from maestro_selection.classes import FRAMEWORK_NAMES, is_special, needs_class
 from maestro_selection.containment import Containment
 from maestro_selection.effects import BY_NAME, CALLING, LISTING, MILD
 from maestro_selection.evidence import Evidence, own_span
+from maestro_selection.keeping import Keepers, Keeping
 from maestro_selection.program import Place, Program, attribute, global_slot
-from maestro_selection.reaching import BUILTIN_METHODS, Keeper, Reaching
-from maestro_selection.records import Trace
-from maestro_selection.tables import CLASS, FUNCTION, MODULE, FileTable
+from maestro_selection.reaching import BUILTIN_METHODS, Reaching
+from maestro_selection.tables import CLASS, MODULE, FileTable
 
 
 class Spread:
@@ -36,8 +36,8 @@ class Spread:
         self.reaching = world.reaching
         self.holders = world.holders
         self.reach = Reach()
+        self.keeping = Keeping(self.evidence, world.keepers, self.reach)
         self._slots: dict[str, int] = {}
-        self._kept: set[str] = set()
         self._flowed: set[Place] = set()
         self._coarse: set[tuple[str, str, int]] = set()
         self._waiting: list[tuple[str, Cause, int]] = []
@@ -175,14 +175,14 @@ class Spread:
         for slot in slots:
             self.slot(slot, Cause(f"it sets {shown(slot)}", cause), -1 if at_import else mask)
         self.reach.add(mask & self.evidence.enumerating(self.program), cause)
-        self.kept(path, scope, mask, cause)
+        self.keeping.kept(path, scope, mask, cause)
 
     def executed(self, path: str, scope: int, lines: int, cause: Cause, within: int = -1) -> None:
         """Whoever executed one of these lines of a function can differ from there on."""
         evidence = self.evidence
         mask = evidence.executing(path, lines) & within
         self.reach.add(mask, cause)
-        self.kept(path, scope, mask, cause)
+        self.keeping.kept(path, scope, mask, cause)
         importers = evidence.importing(path, lines)
         contained = self.world.containment.of_function(path, scope) if importers else None
         for importer in importers:
@@ -198,52 +198,7 @@ class Spread:
                 self.reach.add(mask, Cause(f"it is executed while {file} is collected", cause))
         if recording.session.lines.get(path, 0) & lines:
             self.reach.add(evidence.all & within, Cause("it is executed outside of all tests", cause))
-        self.kept_outside(path, scope, lines, cause)
-
-    def kept_outside(self, path: str, scope: int, lines: int, cause: Cause) -> None:
-        """What these lines of a function made for an import, or while a file was collected, can be kept for
-        tests, which then execute none of them.
-        """
-        recording = self.evidence.recording
-        traces = [*recording.imports.values(), *recording.collections.values()]
-        outside = [trace for trace in traces if trace.lines.get(path, 0) & lines]
-        if outside:
-            self.kept(path, scope, 0, cause, outside)
-
-    def kept(self, path: str, scope: int, mask: int, cause: Cause, outside: Sequence[Trace] = ()) -> None:
-        """What differs in a function can be kept, by code on whose behalf it runs, and be read by other
-        tests. It was made by the tests of `mask`, and by what is traced in `outside`.
-        """
-        if not (mask or outside) or self.program.tables[path].scopes[scope].kind != FUNCTION:
-            return
-        for keeper in self.reaching.keepers_for(path, scope):
-            if keeper.slot in self._kept:
-                continue
-            by_tests = mask and self.evidence.executing(keeper.path, keeper.lines) & mask
-            # Values that imports put somewhere are followed from the statements that do.
-            made = keeper.whole and any(t.lines.get(keeper.path, 0) & keeper.lines for t in outside)
-            if by_tests or made:
-                self._kept.add(keeper.slot)
-                where = f"{keeper.path} ({self.program.tables[keeper.path].scopes[keeper.scope].name})"
-                why = Cause(f"{shown(keeper.slot)} keeps it for other tests, in {where}", cause)
-                self._read_kept(keeper, why)
-
-    def _read_kept(self, keeper: Keeper, cause: Cause) -> None:
-        """Tests that read a kept value which they did not set themselves."""
-        evidence = self.evidence
-        own = 0
-        for path, index in () if keeper.whole else self.alterations.storing(keeper.slot):
-            own |= evidence.executing(path, own_span(self.program.tables[path], index))
-        for place in self.program.readers(keeper.slot):
-            path, index = place
-            table = self.program.tables[path]
-            scope = table.statements[index].scope
-            if table.at_import(scope):
-                continue
-            mask = evidence.executing(path, self.program.layout(path).executed(index)) & ~own
-            why = Cause(f"{shown(keeper.slot)} is read at {self.program.where(place)}", cause)
-            self.reach.add(mask, why)
-            self.kept(path, scope, mask, why)
+        self.keeping.kept_outside(path, scope, lines, cause)
 
     def importing(self, importer: str, path: str, scope: int, cause: Cause) -> None:
         """A function that the import of a file executes can differ: so can what the calls give that can
@@ -413,6 +368,7 @@ class World:
         self.program = Program(evidence.tables)
         self.alterations = Alterations(self.program)
         self.reaching = Reaching(self.program, self.alterations)
+        self.keepers = Keepers(self.program, self.alterations, self.reaching)
         self.containment = Containment(self.program, self.alterations, self.reaching)
         self.holders = Holders()
 

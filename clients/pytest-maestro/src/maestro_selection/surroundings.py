@@ -221,7 +221,7 @@ class Surroundings:
                 scope = function_at(self.program.tables.get(file), line)
                 if scope:
                     read = Cause(f"{known} is read at {file}:{line}", cause)
-                    self.found.globals.kept(file, scope, mask, read, outside)
+                    self.found.globals.keeping.kept(file, scope, mask, read, outside)
 
 
 def whole(change: FileChange) -> Iterator[Changed]:
