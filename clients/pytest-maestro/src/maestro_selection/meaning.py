@@ -49,6 +49,31 @@ def is_inert(node: ast.AST) -> bool:
     return isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant)
 
 
+def own_parts(node: Any) -> list[Part]:
+    """What belongs to a statement itself and not to the statements inside it."""
+    kind = type(node).__name__
+    if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef)):
+        return [kind, node.name, *node.decorator_list, "(", node.args, *getattr(node, "type_params", ())]
+    if isinstance(node, ast.ClassDef):
+        bases = [*node.bases, "(", *node.keywords, *getattr(node, "type_params", ())]
+        return [kind, node.name, *node.decorator_list, "(", *bases]
+    if isinstance(node, (ast.If, ast.While)):
+        return [kind, node.test]
+    if isinstance(node, (ast.For, ast.AsyncFor)):
+        return [kind, node.target, node.iter]
+    if isinstance(node, (ast.With, ast.AsyncWith)):
+        return [kind, *node.items]
+    if isinstance(node, ast.ExceptHandler):
+        return [kind, node.type, node.name]
+    if kind in {"Try", "TryStar"}:
+        return [kind]
+    if kind == "Match":
+        return [kind, node.subject]
+    if kind == "match_case":
+        return [kind, node.pattern, node.guard]
+    return [node]
+
+
 def digest(parts: Sequence[Part], names: Mapping[int, str]) -> str:
     """Digest of the meaning of some parts; `names` says how each name in them resolves (see `resolve`)."""
     out: list[str] = []

@@ -19,8 +19,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from maestro_selection.effects import Effects, effects_of, own_parts
-from maestro_selection.meaning import digest, is_inert, resolve, text_digest
+from maestro_selection.effects import Effects
+from maestro_selection.extraction import effects_of
+from maestro_selection.meaning import digest, is_inert, own_parts, resolve, text_digest
 
 VERSION = 4
 
