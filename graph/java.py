@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 import os
+import sys
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -23,6 +24,8 @@ FLAGS = (
     "-XX:+UseSerialGC",
     # No collection of everything just because classes are loaded.
     "-XX:MetaspaceSize=128m",
+    # Pages of 2 MB where the system has them: a tenth of a load went into finding small ones.
+    *(["-XX:+UseTransparentHugePages"] if sys.platform == "linux" else []),
     "-Djava.awt.headless=true",
     "-Dfile.encoding=UTF-8",
 )

@@ -23,6 +23,7 @@ from graph.ingest.python.engine import (
     ALONE,
     BASE_SECONDS,
     SECONDS_A_FILE,
+    TICK,
     Engine,
     arguments,
     configuration,
@@ -35,7 +36,9 @@ from graph.ingest.python.report import PROJECT, Comments, Report
 TURN = "__maestro_turn__"
 """The module that tells which edits the engine has seen."""
 PERIOD = 0.01
-"""Seconds between two looks at the report: a small file on a disk in memory."""
+"""Seconds between two looks at the report, at first: a small file on a disk in memory."""
+SLACK = 0.02
+"""By which part of what was waited already the looks grow rarer: whoever waits long waits no more of it."""
 
 _KEEPER = """
 import os, signal, sys
@@ -159,14 +162,15 @@ class Attendant:
 
     def _wait(self, seconds: float, unwanted: Event | None = None) -> None:
         """Return when the report speaks of the present turn, and is complete."""
-        end = time.monotonic() + seconds
+        begun = time.monotonic()
         while not self._written():
             heed(unwanted)
             if self._process is None or self._process.poll() is not None:
                 raise EngineError("The type engine, which was to stay, has ended.", ALONE)
-            if time.monotonic() > end:
+            waited = time.monotonic() - begun
+            if waited > seconds:
                 raise EngineError(f"The type engine did not finish within {seconds:.0f} s.", ALONE)
-            time.sleep(PERIOD)
+            time.sleep(PERIOD + min(waited * SLACK, TICK))
 
     def _written(self) -> bool:
         """Whether the list of modules, which is written last, is whole and younger than our mark's part."""

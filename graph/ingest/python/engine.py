@@ -28,6 +28,7 @@ SECONDS_A_FILE = 0.5
 """How long the engine may take: ten times what large repositories were measured to need."""
 
 
+_PAGES = "thp:always,dirty_decay_ms:-1,muzzy_decay_ms:-1"
 _STEM = "maestro-engine"
 TICK = 0.1
 """Seconds between two looks at whether the engine is still wanted."""
@@ -171,8 +172,12 @@ def arguments(engine: Engine, config: Path, report: Path) -> list[str]:
 
 
 def environment(home: Path) -> dict[str, str]:
-    """What the engine gets to see of ours: nothing that could change its answers."""
-    return {"PATH": os.defpath, "HOME": str(home), "LC_ALL": "C.UTF-8"}
+    """What the engine gets to see of ours: nothing that could change its answers.
+
+    Its allocator (jemalloc) is told to take pages of 2 MB and to keep them: a quarter of the engine's time
+    went into small ones.
+    """
+    return {"PATH": os.defpath, "HOME": str(home), "LC_ALL": "C.UTF-8", "_RJEM_MALLOC_CONF": _PAGES}
 
 
 def report_folder(beside: Path) -> DraftFolder:
