@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
-from threading import Event
 from typing import NamedTuple
 
 from filelock import FileLock
@@ -63,7 +62,7 @@ class Desk:
         blobs: Blobs,
         memory: Memory,
         last: Said | None = None,
-        unwanted: Event | None = None,
+        errand: engine.Errand | None = None,
     ) -> Said:
         """Let the engine read the tree; an engine that fails is a reason, never an error.
 
@@ -71,8 +70,8 @@ class Desk:
         ----------
         last : Said, optional
             What it said of a tree before, where that is at hand: saves looking into the memory.
-        unwanted : Event, optional
-            Set when nobody waits for the answer any more: the engine is ended then.
+        errand : Errand, optional
+            Tells who waits when the engine is at it, and the engine where nobody waits any more.
         """
         records = program.records
         readable = {path: ids[path] for path, record in records.items() if record.diagnosis is None}
@@ -94,7 +93,7 @@ class Desk:
                 self.folder.mkdir(parents=True, exist_ok=True)
                 with FileLock(self.folder / "lock"):
                     asking = _Asking(
-                        self, program, ids, blobs, found, staged, parameters, unwanted or Event()
+                        self, program, ids, blobs, found, staged, parameters, errand or engine.Errand()
                     )
                     said, alone = asking.all(said, changed, shown)
                 if not alone:
@@ -118,7 +117,7 @@ class Desk:
         return self._attendant
 
     def start(
-        self, found: engine.Engine, copy: view.View, search: tuple[str, ...], unwanted: Event
+        self, found: engine.Engine, copy: view.View, search: tuple[str, ...], errand: engine.Errand
     ) -> Report | None:
         """Read the whole view with an engine that stays up; None where it cannot, or is not to."""
         self.close()
@@ -126,7 +125,7 @@ class Desk:
             return None
         try:
             self._attendant = Attendant(
-                found, copy.root, copy.support, copy.paths(), search, copy.comments, unwanted
+                found, copy.root, copy.support, copy.paths(), search, copy.comments, errand
             )
         except EngineError:
             return None  # asked again without watching, which says what is wrong with it
@@ -134,7 +133,9 @@ class Desk:
         self._shown = copy.shown()
         return self._attendant.report
 
-    def renewed(self, copy: view.View, changed: Iterable[str]) -> Report | None:
+    def renewed(
+        self, copy: view.View, changed: Iterable[str], errand: engine.Errand | None = None
+    ) -> Report | None:
         """The report of the engine that stays up, on these files among others; None where it has none.
 
         Files that it reads again beside them, since lines moved under what they import, are not looked
@@ -143,7 +144,7 @@ class Desk:
         if self._attendant is None:
             return None
         try:
-            read = self._attendant.renew(copy.comments)
+            read = self._attendant.renew(copy.comments, errand)
         except EngineError:
             self.close()
             return None
@@ -181,10 +182,10 @@ class _Asking:
         found: engine.Engine,
         staged: staging.Stage,
         parameters: staging.Parameters,
-        unwanted: Event,
+        errand: engine.Errand,
     ) -> None:
         self._desk = desk
-        self._unwanted = unwanted
+        self._errand = errand
         self._program = program
         self._parameters = parameters
         self._engine = found
@@ -220,7 +221,7 @@ class _Asking:
 
     def _alone(self, changed: Iterable[str]) -> dict[str, answers.Answers]:
         if self._stayed:
-            report = self._desk.renewed(self._view, changed)
+            report = self._desk.renewed(self._view, changed, self._errand)
             if report is not None:
                 said = self._taken(report, set(changed))
                 report.clear()
@@ -228,7 +229,7 @@ class _Asking:
         return self._read(changed)
 
     def _everything(self, shown: Iterable[str]) -> dict[str, answers.Answers]:
-        report = self._desk.start(self._engine, self._view, self._search, self._unwanted)
+        report = self._desk.start(self._engine, self._view, self._search, self._errand)
         if report is None:
             return self._read(shown)
         said = self._taken(report, set(shown))
@@ -243,7 +244,7 @@ class _Asking:
             files,
             self._search,
             comments=self._view.comments,
-            unwanted=self._unwanted,
+            errand=self._errand,
         ) as report:
             return self._taken(report, set(files))
 
@@ -252,7 +253,7 @@ class _Asking:
         places = answers.Places(records, self._lines)
         said = {}
         for path, found in answers.collect(report, wanted, records, places, self._view.insertions):
-            engine.heed(self._unwanted)
+            self._errand.heed()
             handing = {target.place for at in report.handing(path) if (target := places.target(at))}
             found.interface = interface(records[path], report.interface(path), handing)
             said[path] = found

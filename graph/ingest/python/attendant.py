@@ -14,7 +14,6 @@ import sys
 import time
 from collections.abc import Sequence
 from pathlib import Path
-from threading import Event
 
 import msgspec
 
@@ -25,11 +24,12 @@ from graph.ingest.python.engine import (
     SECONDS_A_FILE,
     TICK,
     Engine,
+    Errand,
     arguments,
     configuration,
     environment,
-    heed,
     report_folder,
+    stand_back,
 )
 from graph.ingest.python.report import PROJECT, Comments, Report
 
@@ -71,8 +71,8 @@ class Attendant:
         Source roots, as for `Engine.report`.
     comments : callable
         Lines that only the view has, as for `Report`.
-    unwanted : Event, optional
-        Set when nobody waits for the first report any more.
+    errand : Errand, optional
+        Whether somebody waits for the first report.
 
     Raises
     ------
@@ -89,7 +89,7 @@ class Attendant:
         files: Sequence[str],
         search: Sequence[str],
         comments: Comments,
-        unwanted: Event | None = None,
+        errand: Errand | None = None,
     ) -> None:
         self._turn = 0
         self._mark = support / f"{TURN}.py"
@@ -112,7 +112,8 @@ class Attendant:
                 stderr=subprocess.DEVNULL,
                 start_new_session=True,
             )
-            self._wait(self._seconds, unwanted)
+            stand_back(self._process.pid)
+            self._wait(self._seconds, errand)
             self.report = Report(self._folder / "report", root, comments)
         except OSError as error:
             self.close()
@@ -125,7 +126,7 @@ class Attendant:
         """Files of the view are about to change."""
         (self._folder / "report" / PROJECT).unlink(missing_ok=True)
 
-    def renew(self, comments: Comments) -> set[str]:
+    def renew(self, comments: Comments, errand: Errand | None = None) -> set[str]:
         """Wait until the engine has read what changed since `expect`, and take in its report.
 
         Returns
@@ -136,7 +137,7 @@ class Attendant:
         self._turn += 1
         try:
             self._write_mark()
-            self._wait(self._seconds)
+            self._wait(self._seconds, errand)
         except OSError as error:
             raise EngineError(f"The type engine cannot be told of an edit: {error}.", ALONE) from error
         self.report.renew(comments)
@@ -160,11 +161,13 @@ class Attendant:
     def _word(self) -> str:
         return f"turn_{os.getpid()}_{self._turn}"
 
-    def _wait(self, seconds: float, unwanted: Event | None = None) -> None:
+    def _wait(self, seconds: float, errand: Errand | None) -> None:
         """Return when the report speaks of the present turn, and is complete."""
+        errand = errand or Errand()
+        errand.under_way.set()
         begun = time.monotonic()
         while not self._written():
-            heed(unwanted)
+            errand.heed()
             if self._process is None or self._process.poll() is not None:
                 raise EngineError("The type engine, which was to stay, has ended.", ALONE)
             waited = time.monotonic() - begun

@@ -10,8 +10,8 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
-from dataclasses import dataclass
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
 from importlib.metadata import PackageNotFoundError, distribution
 from pathlib import Path
 from threading import Event
@@ -32,8 +32,26 @@ _PAGES = "thp:always,dirty_decay_ms:-1,muzzy_decay_ms:-1"
 _STEM = "maestro-engine"
 TICK = 0.1
 """Seconds between two looks at whether the engine is still wanted."""
+NICENESS = 10
+"""How far the engine stands back where processors are short: what is written to the store meanwhile takes
+longer than it does, one after the other."""
 ROOM = 2 << 30
 """Bytes that must be free in memory for a report to be written there (a large one was .5 GB)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Errand:
+    """What who asks the engine and who waits for it tell each other."""
+
+    unwanted: Event = field(default_factory=Event)
+    """Set when nobody waits for the answer any more: the engine is ended then."""
+    under_way: Event = field(default_factory=Event)
+    """Set when the engine reads, and there is nothing to do for it meanwhile."""
+
+    def heed(self) -> None:
+        """Give up where nobody waits any more: EngineError."""
+        if self.unwanted.is_set():
+            raise EngineError("The type engine was not waited for.", ALONE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +97,7 @@ class Engine:
         *,
         seconds: float | None = None,
         comments: Comments | None = None,
-        unwanted: Event | None = None,
+        errand: Errand | None = None,
     ) -> Iterator[Report]:
         """Run the engine over files of a view; what it reports is there while the context lasts.
 
@@ -95,8 +113,8 @@ class Engine:
             After this long it is killed; by default from the number of files.
         comments : callable, optional
             See `Report`.
-        unwanted : Event, optional
-            Set when nobody waits for the report any more: the engine is killed then.
+        errand : Errand, optional
+            Whether somebody waits for the report: the engine is killed where nobody does.
 
         Raises
         ------
@@ -108,13 +126,13 @@ class Engine:
             config, found = folder / "engine.toml", folder / "report"
             try:
                 config.write_text(configuration(root, files, search), "utf-8")
-                self._run(config, found, limit, unwanted)
+                self._run(config, found, limit, errand or Errand())
             except OSError as error:
                 raise EngineError(f"The type engine could not be run: {error}.", ALONE) from error
             yield Report(found, root) if comments is None else Report(found, root, comments)
 
-    def _run(self, config: Path, report: Path, seconds: float, unwanted: Event | None) -> None:
-        heed(unwanted)
+    def _run(self, config: Path, report: Path, seconds: float, errand: Errand) -> None:
+        errand.heed()
         command = arguments(self, config, report)
         with subprocess.Popen(
             command,
@@ -126,7 +144,9 @@ class Engine:
             start_new_session=True,
         ) as process:
             try:
-                errors = _errors(process, seconds, unwanted)
+                stand_back(process.pid)
+                errand.under_way.set()
+                errors = _errors(process, seconds, errand)
             finally:
                 _end(process)
         # 1 says that it found type errors, which every real repository has.
@@ -135,7 +155,7 @@ class Engine:
             raise EngineError(f"The type engine ended with status {process.returncode}: {last[:300]}", ALONE)
 
 
-def _errors(process: subprocess.Popen[bytes], seconds: float, unwanted: Event | None) -> bytes:
+def _errors(process: subprocess.Popen[bytes], seconds: float, errand: Errand) -> bytes:
     """What the engine says while it runs to its end; EngineError where that takes too long."""
     end = time.monotonic() + seconds
     while True:
@@ -144,13 +164,19 @@ def _errors(process: subprocess.Popen[bytes], seconds: float, unwanted: Event | 
         except subprocess.TimeoutExpired as error:
             if time.monotonic() > end:
                 raise EngineError(f"The type engine did not finish within {seconds:.0f} s.", ALONE) from error
-            heed(unwanted)
+            errand.heed()
 
 
-def heed(unwanted: Event | None) -> None:
-    """Give up where nobody waits for the engine any more."""
-    if unwanted is not None and unwanted.is_set():
-        raise EngineError("The type engine was not waited for.", ALONE)
+def stand_back(session: int) -> None:
+    """Lower the priority of a session's processes, and of all that they start, by its leader's id."""
+    if sys.platform == "win32":
+        return
+    with suppress(ProcessLookupError):  # it has ended; who waits for it says why
+        os.setpriority(os.PRIO_PGRP, session, NICENESS)
+    # Where Linux shares processors among sessions first, niceness counts only within one. Not every kernel
+    # has such groups, nor shows them in every container.
+    with suppress(OSError):
+        Path(f"/proc/{session}/autogroup").write_text(str(NICENESS), "ascii")
 
 
 def arguments(engine: Engine, config: Path, report: Path) -> list[str]:

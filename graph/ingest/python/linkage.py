@@ -12,10 +12,10 @@ see nothing new in the edited file (`shapes.shift`).
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass
-from threading import Event
+from functools import partial
 from typing import NamedTuple
 
 from graph.facts import Batch, Fact, Hyperedge, Member, Node, Provenance, Scope
@@ -32,23 +32,26 @@ from graph.ingest.python import (
 from graph.ingest.python.asking import Said
 from graph.ingest.python.attributes import Attributes, overloads
 from graph.ingest.python.dispatch import Dispatch
+from graph.ingest.python.displacement import displaced
+from graph.ingest.python.engine import Errand
 from graph.ingest.python.injection import Injection
 from graph.ingest.python.memory import FEW
 from graph.ingest.python.module import Fault, ModuleRecord
 from graph.ingest.python.program import Program
-from graph.ingest.python.records import CallSite, Site, Target
+from graph.ingest.python.records import CallSite
 from graph.progress import Progress, silent
-from graph.schema import EdgeKind, Form, NodeKind, Resolver
+from graph.schema import EdgeKind, NodeKind, Resolver
 
-Asking = Callable[[Program, fixtures.FixtureTable, Said | None, Event], Said]
-"""Asks the engine (see `asking.Desk`); `Said()` where there is none to ask. The event is set when nobody
-waits for the answer any more."""
+Asking = Callable[[Program, fixtures.FixtureTable, Said | None, Errand], Said]
+"""Asks the engine (see `asking.Desk`); `Said()` where there is none to ask."""
 Taking = Callable[[Iterable[Fact]], None]
 """Is given facts of the tree as soon as they are known, while the rest is still looked for. They come in any
 order, a hyperedge perhaps before its nodes; all of them are facts of the finished reading too."""
 
 TICK = 0.1
 """Seconds between two looks at whether the engine has answered."""
+PART = 5_000
+"""Facts that are given at once, about: with a few files' alone the store would do little but commit."""
 
 
 class Input(NamedTuple):
@@ -123,28 +126,35 @@ def whole(
     program = Program(given.scope, given.records, given.ids)
     table = fixtures.table(program, configuration.read(given.settings))
     progress("linking", 0, len(given.records))
+    taking = taking or _unheard
     tests: list[Fact] = []
 
-    def meanwhile(linked: scopes.Linked) -> None:
+    def link() -> scopes.Linked:
+        known = scopes.structure(program, given.records)
         tests.extend(realisation.test_facts(program, table))
-        if taking is not None:
-            taking([*linked.facts, *tests])
+        taking([*known, *tests])
+        linked = scopes.link(program, None, progress, known)
+        taking(linked.facts[len(known) :])
+        return linked
 
     if said is None:
-        linked, said = _linked(program, None, table, ask, last, progress, meanwhile)
+        linked, said = _linked(program, link, table, ask, last, progress)
     else:
-        linked = scopes.link(program, None, progress)
-        meanwhile(linked)
+        linked = link()
     directory = answers.Directory(given.records)
     dispatch = Dispatch(given.records, program)
     nodes = Batch()
-    own = _own(given, program, table, linked, said, directory, dispatch, given.records, nodes, progress)
-    if taking is not None:
-        taking([*nodes.nodes.values(), *(fact for found in own.values() for fact in found.facts)])
+    own = _own(
+        given, program, table, linked, said, directory, dispatch, given.records, nodes, progress, taking
+    )
     progress("following frameworks", 0, len(given.records))
     extension = _extended(program, table, own, progress, tests)
     edges = _framework_edges(program, extension, nodes)
     return Linkage(given, table, directory, dispatch, said, nodes.nodes, own, extension, edges)
+
+
+def _unheard(facts: Iterable[Fact]) -> None:
+    """Nobody wants facts before all are known."""
 
 
 def step(last: Linkage, given: Input, ask: Asking, progress: Progress = silent) -> Linkage | Said | None:
@@ -158,7 +168,8 @@ def step(last: Linkage, given: Input, ask: Asking, progress: Progress = silent) 
         return None
     program = Program(given.scope, given.records, given.ids)
     progress("linking", 0, len(changed))
-    linked, said = _linked(program, changed, last.table, ask, last.said, progress)
+    link = partial(scopes.link, program, changed, progress)
+    linked, said = _linked(program, link, last.table, ask, last.said, progress)
     if said.failure is not None:
         return None
     if said.moved is None or said.silent != last.said.silent:
@@ -168,7 +179,7 @@ def step(last: Linkage, given: Input, ask: Asking, progress: Progress = silent) 
         given, program, last.table, linked, said, last.directory, last.dispatch, changed, nodes, progress
     )
     own = {**last.own, **renewed}
-    shifted = _shifted(last, given, own, changed)
+    shifted = displaced(last, given, own, changed)
     moved = frozenset(changed)
     if shifted is None:
         progress("following frameworks", 0, len(given.records))
@@ -204,27 +215,30 @@ def _changed(old: Input, new: Input) -> list[str] | None:
 
 def _linked(
     program: Program,
-    paths: Iterable[str] | None,
+    link: Callable[[], scopes.Linked],
     table: fixtures.FixtureTable,
     ask: Asking,
     last: Said | None,
     progress: Progress,
-    meanwhile: Callable[[scopes.Linked], None] | None = None,
 ) -> tuple[scopes.Linked, Said]:
-    """Our own resolver and the engine, side by side; `meanwhile` is done while the engine is waited for."""
-    unwanted = Event()
+    """Our own resolver and the engine, side by side.
+
+    Ours begins when the engine is under way: what comes before that is many small writes, each of which
+    would wait for the interpreter until our resolver lets go of it.
+    """
+    errand = Errand()
     with ThreadPoolExecutor(1) as pool:
-        asked: Future[Said] = pool.submit(ask, program, table, last, unwanted)
+        asked: Future[Said] = pool.submit(ask, program, table, last, errand)
         try:
-            linked = scopes.link(program, paths, progress)
-            if meanwhile is not None:
-                meanwhile(linked)
+            while not errand.under_way.wait(TICK) and not asked.done():
+                progress("asking the type engine", 0, len(program.records))
+            linked = link()
             progress("asking the type engine", 0, len(program.records))
             while not wait([asked], TICK).done:
                 progress("asking the type engine", 0, len(program.records))
             return linked, asked.result()
         except BaseException:
-            unwanted.set()  # leaving this block waits for the engine otherwise
+            errand.unwanted.set()  # leaving this block waits for the engine otherwise
             raise
 
 
@@ -236,29 +250,43 @@ def _own(
     said: Said,
     directory: answers.Directory,
     dispatch: Dispatch,
-    paths: Iterable[str],
+    paths: Collection[str],
     nodes: Batch,
     progress: Progress,
+    taking: Taking = _unheard,
 ) -> dict[str, Own]:
-    """What each of these files comes to; their nodes are put into `nodes`."""
-    sites = _merged(program, paths, linked.calls, said, table, directory, dispatch, progress)
+    """What each of these files comes to; their nodes are put into `nodes`. What our own resolver said of them
+    alone is not taken again."""
     finished = Attributes(program, dispatch, directory).finish(linked.open_attributes, said.answers)
+    rest: dict[str, list[CallSite]] = defaultdict(list)
     for call in finished.calls:
-        sites[call.caller.path].append(call)
-    for path in sites:
-        sites[path] += overloads(path, given.records[path], dispatch)
-    facts: dict[str, list[Hyperedge]] = {path: [] for path in sites}
-    more = scopes.references(program, finished.touches, Resolver.PYREFLY)
-    for fact in (*linked.facts, *more, *_diagnoses(given, said, facts)):
+        rest[call.caller.path].append(call)
+    more = [
+        *scopes.references(program, finished.touches, Resolver.PYREFLY),
+        *_diagnoses(given, said, paths),
+    ]
+    facts: dict[str, list[Hyperedge]] = {path: [] for path in paths}
+    for fact in (*linked.facts, *more):
         if isinstance(fact, Node):
             nodes.add((fact,))
         else:
             facts[fact.provenance.source].append(fact)
-    for at, (path, found) in enumerate(sites.items()):
-        progress("linking calls", at, len(sites))
-        facts[path] += calls.edges(given.scope, found, program.key, given.records, given.ids)
-        facts[path] += calls.unresolved(given.scope, found, program.key, given.records, given.ids)
-    return {path: Own(sites[path], facts[path]) for path in sites}
+    own: dict[str, Own] = {}
+    for path, both in _merged(program, paths, linked.calls, said, table, directory, dispatch):
+        progress("merging what both say", len(own), len(paths))
+        sites = [*both, *rest[path], *overloads(path, given.records[path], dispatch)]
+        found = [
+            *calls.edges(given.scope, sites, program.key, given.records, given.ids),
+            *calls.unresolved(given.scope, sites, program.key, given.records, given.ids),
+        ]
+        own[path] = Own(sites, [*facts[path], *found])
+        more += found
+        if len(more) >= PART:
+            taking(more)
+            more = []
+    if more:
+        taking(more)
+    return own
 
 
 def _merged(
@@ -269,24 +297,20 @@ def _merged(
     table: fixtures.FixtureTable,
     directory: answers.Directory,
     dispatch: Dispatch,
-    progress: Progress,
-) -> dict[str, list[CallSite]]:
-    """Call sites of both resolvers made one, by file."""
+) -> Iterator[tuple[str, Iterator[CallSite]]]:
+    """Call sites of both resolvers made one, file by file."""
     by_path: dict[str, list[CallSite]] = defaultdict(list)
     for site in own:
         by_path[site.caller.path].append(site)
     handed: dict[str, dict[int, frozenset[str]]] = defaultdict(dict)
     for target, names in table.parameters.items():
         handed[target.path][target.place] = frozenset(names)
-    merged: dict[str, list[CallSite]] = {}
     for path in paths:
-        progress("merging what both say", len(merged), len(program.records))
         record = program.records[path]
         found = said.answers.get(path)
         injection = Injection(record, handed[path]) if path in handed else None
         merger = calls.Merger(path, record, directory, dispatch, *((injection.holds,) if injection else ()))
-        merged[path] = list(merger.merge(found or answers.Answers([], []), by_path[path]))
-    return merged
+        yield path, merger.merge(found or answers.Answers([], []), by_path[path])
 
 
 def _extended(
@@ -328,92 +352,6 @@ def _differing(old: Mapping[str, list[Hyperedge]], new: Mapping[str, list[Hypere
 def _said(edge: Hyperedge) -> Hyperedge:
     """A hyperedge without what its file held besides."""
     return edge._replace(provenance=edge.provenance._replace(source_digest=""))
-
-
-def _shifted(
-    last: Linkage, given: Input, own: Mapping[str, Own], changed: Sequence[str]
-) -> tuple[frameworks.Extension, dict[str, list[Hyperedge]]] | None:
-    """What frameworks added, moved to where it stands now; None where they may add something else."""
-    moves: dict[str, shapes.Shift] = {}
-    for path in changed:
-        was, now = _running(last.own[path]), _running(own[path])
-        ran, runs = {site for site, _ in was}, {site for site, _ in now}
-        shift = shapes.shift(last.given.records[path], given.records[path], ran, runs)
-        if shift is None or _references(last.own[path]) != _references(own[path]):
-            return None
-        if not _aligned(was, now, shift):
-            return None
-        moves[path] = shift
-    added: list[CallSite] = []
-    for call in last.extension.calls:
-        shift = moves.get(call.caller.path)
-        if shift is not None:
-            moved = _moved(call, shift)
-            if moved is None:
-                return None
-            added.append(moved)
-        else:
-            added.append(call)
-    edges = dict(last.framework_edges)
-    for path in moves:
-        stays = [edge for edge in edges.get(path, ()) if edge.kind is not EdgeKind.CALLS]
-        edges[path] = [_read_from(edge, given.ids[path]) for edge in stays]
-    of_edited = [call for call in added if call.caller.path in moves]
-    for edge in calls.edges(given.scope, of_edited, _Keys(given).key, given.records, given.ids):
-        edges[edge.provenance.source].append(edge)
-    return frameworks.Extension(last.extension.facts, added), edges
-
-
-class _Keys:
-    """Keys of definitions."""
-
-    def __init__(self, given: Input) -> None:
-        self._given = given
-
-    def key(self, target: Target) -> str:
-        definition = self._given.records[target.path].definitions[target.place]
-        return self._given.scope.symbol(target.path, definition.qualname, definition.ordinal)
-
-
-def _read_from(edge: Hyperedge, blob: str) -> Hyperedge:
-    """A hyperedge as read from the file's present content."""
-    return edge._replace(provenance=edge.provenance._replace(source_digest=blob))
-
-
-def _moved(call: CallSite, shift: shapes.Shift) -> CallSite | None:
-    """A call that frameworks added, where it stands now; None where that is not known."""
-    if call.form is Form.WRAPPER and call.caller.place in shift.edited and call.site in shift.doubtful:
-        return None  # where a wrapper runs what it wraps is found by looking through its calls
-    site = shift.places.get(call.site)
-    if site is None and call.site == _FIRST:
-        site = call.site  # a hook that another file defines
-    return call._replace(site=site) if site is not None else None
-
-
-_FIRST = Site(1, 0, 1, 0)
-
-
-def _aligned(was: list[tuple[Site, str]], now: list[tuple[Site, str]], shift: shapes.Shift) -> bool:
-    """Whether calls run what they did, wherever that stands now.
-
-    Places of calls that only the engine tells of are added to the shift.
-    """
-    if [rest for _, rest in was] != [rest for _, rest in now]:
-        return False
-    back = {there: here for here, there in shift.places.items()}
-    for (here, _), (there, _) in zip(was, now, strict=True):
-        if shift.places.setdefault(here, there) != there or back.setdefault(there, here) != here:
-            return False
-    return True
-
-
-def _running(own: Own) -> list[tuple[Site, str]]:
-    """Calls that run something of the program, by where they stand."""
-    return sorted((site.site, repr(site._replace(site=_FIRST))) for site in own.sites if site.targets)
-
-
-def _references(own: Own) -> Counter[tuple[object, object]]:
-    return Counter((edge.members, edge.tier) for edge in own.facts if edge.kind is EdgeKind.REFERENCES)
 
 
 def _diagnoses(given: Input, said: Said, paths: Iterable[str]) -> Iterator[Fact]:

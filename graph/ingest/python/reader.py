@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from threading import Event
 from types import MappingProxyType
 from typing import Protocol
 
@@ -16,6 +15,7 @@ from graph.errors import EngineError
 from graph.facts import Batch, Scope
 from graph.ingest.python import engine, parsing, syntax
 from graph.ingest.python.asking import Desk, Said
+from graph.ingest.python.engine import Errand
 from graph.ingest.python.fixtures import FixtureTable
 from graph.ingest.python.linkage import Asking, Input, Linkage, Taking, step, whole
 from graph.ingest.python.memory import Memory
@@ -136,12 +136,12 @@ def _read(
 
 
 def _asking(desk: Desk, ids: Mapping[str, str], blobs: Blobs, memory: Memory) -> Asking:
-    def ask(program: Program, table: FixtureTable, last: Said | None, unwanted: Event) -> Said:
-        return desk.ask(program, ids, table.parameters, blobs, memory, last, unwanted)
+    def ask(program: Program, table: FixtureTable, last: Said | None, errand: Errand) -> Said:
+        return desk.ask(program, ids, table.parameters, blobs, memory, last, errand)
 
     return ask
 
 
-def _unasked(program: Program, table: FixtureTable, last: Said | None, unwanted: Event) -> Said:
+def _unasked(program: Program, table: FixtureTable, last: Said | None, errand: Errand) -> Said:
     """Without an engine nothing that it says moves."""
     return Said(moved=frozenset())

@@ -24,9 +24,8 @@ LANGUAGE = "python"
 class Linked:
     """What our resolver says of a program.
 
-    `facts` are File and Symbol nodes and Contains, Imports, Inherits, Overrides, References and Decorates
-    edges; `calls` every call expression, followed or not; `open_attributes` the attributes whose receivers
-    have no type here.
+    `facts` are those of `structure`, and References and Decorates edges; `calls` every call expression,
+    followed or not; `open_attributes` the attributes whose receivers have no type here.
     """
 
     facts: list[Fact]
@@ -34,26 +33,48 @@ class Linked:
     open_attributes: list[OpenAttribute]
 
 
-def link(program: Program, paths: Iterable[str] | None = None, progress: Progress = silent) -> Linked:
+def link(
+    program: Program,
+    paths: Iterable[str] | None = None,
+    progress: Progress = silent,
+    known: Sequence[Fact] | None = None,
+) -> Linked:
     """Follow the names of all files, or of some; a pure function of the records.
 
     What is said of one file is the same whichever others are asked for beside it.
+
+    Parameters
+    ----------
+    known : sequence of Fact, optional
+        What `structure` says of these files, where it was asked before.
     """
+    paths = list(program.records if paths is None else paths)
     with uncollected():
-        return _link(program, list(program.records if paths is None else paths), progress)
+        return _link(program, paths, progress, structure(program, paths) if known is None else known)
 
 
-def _link(program: Program, paths: Sequence[str], progress: Progress) -> Linked:
+def structure(program: Program, paths: Iterable[str]) -> list[Fact]:
+    """What files say without a name being followed.
+
+    File and Symbol nodes, and Contains, Imports, Inherits and Overrides edges.
+    """
+    paths = list(paths)
+    with uncollected():
+        facts: list[Fact] = []
+        for path in paths:
+            facts.extend(_contents(program, path))
+        facts.extend(import_facts(program, paths))
+        facts.extend(class_facts(program, paths))
+        return facts
+
+
+def _link(program: Program, paths: Sequence[str], progress: Progress, known: Sequence[Fact]) -> Linked:
     follower = Follower(program)
     for at, path in enumerate(paths):
         progress("linking", at, len(paths))
         for block in program.records[path].uses.blocks:
             follower.follow(path, block)
-    facts: list[Fact] = []
-    for path in paths:
-        facts.extend(_contents(program, path))
-    facts.extend(import_facts(program, paths))
-    facts.extend(class_facts(program, paths))
+    facts = list(known)
     facts.extend(references(program, follower.touches))
     facts.extend(_decorations(program, follower))
     return Linked(facts, follower.calls, follower.open)

@@ -7,15 +7,17 @@ import os
 import shutil
 import sqlite3
 import stat
+import sys
 import time
 from pathlib import Path
+from threading import Thread
 
 import msgspec
 import pytest
 
 from graph.errors import DiskError, EngineError
 from graph.ingest.python import parsing, syntax
-from graph.ingest.python.engine import Engine, configuration, readable
+from graph.ingest.python.engine import NICENESS, Engine, Errand, configuration, readable
 from graph.ingest.python.report import FORMAT, Report
 from graph.ingest.python.shelf import Shelf
 from graph.ingest.python.view import Shown, View
@@ -239,3 +241,32 @@ def test_engine_is_found_beside_the_interpreter() -> None:
     assert found.binary.is_file()
     assert found.version
     assert shutil.which(str(found.binary))
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no such priorities")
+def test_the_engine_stands_back_where_processors_are_short(tmp_path: Path) -> None:
+    root, said = put(tmp_path), tmp_path / "said"
+    script = f"sleep 0.5; nice >{said}; cat /proc/self/autogroup >>{said} 2>/dev/null; exit 3"
+    with pytest.raises(EngineError, match="status 3"), fake(tmp_path, script).report(root, ["a.py"], [""]):
+        pass
+    niceness, *group = said.read_text().splitlines()
+    assert int(niceness) == os.nice(0) + NICENESS
+    assert all(line.endswith(f"nice {NICENESS}") for line in group)
+
+
+def test_whoever_waits_is_told_when_the_engine_is_under_way(tmp_path: Path) -> None:
+    root, errand, began = put(tmp_path), Errand(), tmp_path / "began"
+    engine = fake(tmp_path, f"touch {began}; sleep 60")
+
+    def wait() -> None:
+        assert errand.under_way.wait(30)
+        errand.unwanted.set()
+
+    waiter = Thread(target=wait)
+    waiter.start()
+    with (
+        pytest.raises(EngineError, match="not waited for"),
+        engine.report(root, ["a.py"], [""], errand=errand),
+    ):
+        pass
+    waiter.join()
