@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import NamedTuple
 
-from graph.ingest.python.lookup import Lookup
+from graph.ingest.python.lookup import ASKED, Lookup
 from graph.ingest.python.module import ModuleRecord
 from graph.ingest.python.records import Target
 from graph.ingest.python.roots import Roots
@@ -81,11 +81,11 @@ class Classes(Lookup):
         known = self._mro.get(klass)
         if known is not None:
             if isinstance(known, int):
-                self._cut(known)
+                self._cut()
                 return (klass,)
             return known
         before = self._begin()
-        self._mro[klass] = self._open
+        self._mro[klass] = ASKED
         bases = self.bases(klass)
         lines = [list(self.mro(base)) for base in bases]
         merged = merge([*lines, list(bases)])

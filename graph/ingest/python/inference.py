@@ -10,7 +10,7 @@ from collections.abc import Mapping
 
 from graph.ingest.python.chains import steps
 from graph.ingest.python.classes import Classes
-from graph.ingest.python.lookup import BUILTINS
+from graph.ingest.python.lookup import ASKED, BUILTINS
 from graph.ingest.python.module import CLASSMETHOD, DEFINED, GENERATOR, PROPERTY, VALUE, ModuleRecord
 from graph.ingest.python.records import Target
 from graph.ingest.python.roots import Roots
@@ -52,7 +52,7 @@ class Evaluator(Classes):
         super().__init__(records, roots)
         self._chains: dict[tuple[str, int, str], Values | int] = {}
         self._types: dict[Target, Values | int] = {}
-        self._returning: dict[Target, int] = {}
+        self._returning: set[Target] = set()
         self._depth = 0
 
     # Chains
@@ -64,11 +64,11 @@ class Evaluator(Classes):
         key = (path, scope, chain)
         known = self._chains.get(key)
         if known is not None:
-            return self._cut(known) if isinstance(known, int) else known
+            return self._cut() if isinstance(known, int) else known
         if self._depth > DEPTH:
-            return ()
+            return self._cut()
         before = self._begin()
-        self._chains[key] = self._open
+        self._chains[key] = ASKED
         self._depth += 1
         try:
             found = self._follow(path, scope, chain)
@@ -245,9 +245,9 @@ class Evaluator(Classes):
         target = value.target
         known = self._types.get(target)
         if known is not None:
-            return self._cut(known) if isinstance(known, int) else known
+            return self._cut() if isinstance(known, int) else known
         before = self._begin()
-        self._types[target] = self._open
+        self._types[target] = ASKED
         scope = self.files[value.path].scopes.get(definition.parent)
         name = definition.qualname.rpartition(".")[2]
         found: list[Value] = []
@@ -352,9 +352,9 @@ class Evaluator(Classes):
                 return doubt(found)
         own = function.parameters[0] if function.parameters else ""
         if value.target in self._returning:  # functions that return one another say nothing of what they are
-            return self._cut(self._returning[value.target])
+            return self._cut()
         values: list[Value] = []
-        self._returning[value.target] = self._open
+        self._returning.add(value.target)
         try:
             for chain in function.results:
                 if receiver is not None and chain == own:
@@ -362,7 +362,7 @@ class Evaluator(Classes):
                 else:
                     values.extend(self.types_of(self.chain(value.path, value.place, chain)))
         finally:
-            del self._returning[value.target]
+            self._returning.remove(value.target)
         if function.flags & GENERATOR:
             return (Value(BUILTIN, "generator", sure=False, elements=doubt(narrow(values))),)
         return doubt(narrow(values))

@@ -28,8 +28,8 @@ from graph.ingest.python.values import EXTERNAL, INSTANCE, MODULE, OBJECT, File,
 from graph.schema import Sort
 
 BUILTINS = frozenset(dir(builtins))
-_FREE = 1 << 30
-"""Deeper than any open question."""
+ASKED = 0
+"""Stands for the answer of a question that is open."""
 _CIRCLES = 500
 """Circles that one question may run into before what was cut short is kept all the same: code in which
 everything leads to everything must come to an end too."""
@@ -46,34 +46,29 @@ class Lookup(ABC):
         self.files: dict[str, File] = {path: File(record) for path, record in records.items()}
         self._members: dict[tuple[str, str], Values | int] = {}
         self._open = 0
-        self._rests_on = _FREE
         self._circles = 0
 
-    # Answers are remembered, and none is another for the order of the questions: one that was cut short, or
-    # that led back to itself, depends on where its circle was entered, and is not kept. Whatever is kept
-    # stands on no circle, and so is the same from everywhere.
+    # Answers are remembered, and none is another for the order of the questions: one in which a question led
+    # back to itself depends on where its circle was entered, and is not kept, nor is any that rests on such a
+    # one. Whatever is kept was found without a circle, and so is the same from everywhere. (To keep what only
+    # asks into a circle would not do: what is cut short inside can hide that it is on the circle too.)
 
     def _begin(self) -> int:
-        """Open a question; hand what this returns to `_end`. Its number is then `self._open`."""
+        """Open a question; hand what this returns to `_end`."""
         if not self._open:
             self._circles = 0
         self._open += 1
-        before, self._rests_on = self._rests_on, _FREE
-        return before
+        return self._circles
 
-    def _cut(self, question: int) -> Values:
+    def _cut(self) -> Values:
         """What a question that is open already gives where it is asked again: nothing more."""
-        self._rests_on = min(self._rests_on, question)
         self._circles += 1
         return ()
 
     def _end(self, before: int) -> bool:
-        """Close the innermost question: whether its answer stands on no circle, and may be kept."""
-        rests_on = self._rests_on
-        self._rests_on = before if rests_on >= self._open else min(before, rests_on)
-        whole = rests_on > self._open or self._circles > _CIRCLES
+        """Close the innermost question: whether its answer was found without a circle, and may be kept."""
         self._open -= 1
-        return whole
+        return self._circles == before or self._circles > _CIRCLES
 
     @abstractmethod
     def chain(self, path: str, scope: int, chain: str) -> Values:
@@ -116,9 +111,9 @@ class Lookup(ABC):
         key = (path, name)
         known = self._members.get(key)
         if known is not None:
-            return self._cut(known) if isinstance(known, int) else known
+            return self._cut() if isinstance(known, int) else known
         before = self._begin()
-        self._members[key] = self._open
+        self._members[key] = ASKED
         file = self.files[path]
         scope = file.scopes[0]
         bindings = scope.names.get(name)
