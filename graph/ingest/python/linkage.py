@@ -227,10 +227,17 @@ def _linked(
     would wait for the interpreter until our resolver lets go of it.
     """
     errand = Errand()
-    with ThreadPoolExecutor(1) as pool:
-        asked: Future[Said] = pool.submit(ask, program, table, last, errand)
+
+    def go() -> Said:
         try:
-            while not errand.under_way.wait(TICK) and not asked.done():
+            return ask(program, table, last, errand)
+        finally:
+            errand.under_way.set()  # it may not have been needed
+
+    with ThreadPoolExecutor(1) as pool:
+        asked: Future[Said] = pool.submit(go)
+        try:
+            while not errand.under_way.wait(TICK):
                 progress("asking the type engine", 0, len(program.records))
             linked = link()
             progress("asking the type engine", 0, len(program.records))
