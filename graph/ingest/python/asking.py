@@ -133,9 +133,7 @@ class Desk:
         self._shown = copy.shown()
         return self._attendant.report
 
-    def renewed(
-        self, copy: view.View, changed: Iterable[str], errand: engine.Errand | None = None
-    ) -> Report | None:
+    def renewed(self, copy: view.View, changed: Iterable[str], errand: engine.Errand) -> Report | None:
         """The report of the engine that stays up, on these files among others; None where it has none.
 
         Files that it reads again beside them, since lines moved under what they import, are not looked

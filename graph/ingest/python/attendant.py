@@ -113,7 +113,7 @@ class Attendant:
                 start_new_session=True,
             )
             stand_back(self._process.pid)
-            self._wait(self._seconds, errand)
+            self._wait(self._seconds, errand or Errand())
             self.report = Report(self._folder / "report", root, comments)
         except OSError as error:
             self.close()
@@ -126,7 +126,7 @@ class Attendant:
         """Files of the view are about to change."""
         (self._folder / "report" / PROJECT).unlink(missing_ok=True)
 
-    def renew(self, comments: Comments, errand: Errand | None = None) -> set[str]:
+    def renew(self, comments: Comments, errand: Errand) -> set[str]:
         """Wait until the engine has read what changed since `expect`, and take in its report.
 
         Returns
@@ -161,9 +161,8 @@ class Attendant:
     def _word(self) -> str:
         return f"turn_{os.getpid()}_{self._turn}"
 
-    def _wait(self, seconds: float, errand: Errand | None) -> None:
+    def _wait(self, seconds: float, errand: Errand) -> None:
         """Return when the report speaks of the present turn, and is complete."""
-        errand = errand or Errand()
         errand.under_way.set()
         begun = time.monotonic()
         while not self._written():

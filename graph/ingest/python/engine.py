@@ -31,7 +31,7 @@ SECONDS_A_FILE = 0.5
 _PAGES = "thp:always,dirty_decay_ms:-1,muzzy_decay_ms:-1"
 _STEM = "maestro-engine"
 TICK = 0.1
-"""Seconds between two looks at whether the engine is still wanted."""
+"""Seconds between two looks at whether the engine is still wanted, or has answered."""
 NICENESS = 10
 """How far the engine stands back where processors are short: what is written to the store meanwhile takes
 longer than it does, one after the other."""

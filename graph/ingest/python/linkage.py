@@ -33,7 +33,7 @@ from graph.ingest.python.asking import Said
 from graph.ingest.python.attributes import Attributes, overloads
 from graph.ingest.python.dispatch import Dispatch
 from graph.ingest.python.displacement import displaced
-from graph.ingest.python.engine import Errand
+from graph.ingest.python.engine import TICK, Errand
 from graph.ingest.python.injection import Injection
 from graph.ingest.python.memory import FEW
 from graph.ingest.python.module import Fault, ModuleRecord
@@ -48,8 +48,6 @@ Taking = Callable[[Iterable[Fact]], None]
 """Is given facts of the tree as soon as they are known, while the rest is still looked for. They come in any
 order, a hyperedge perhaps before its nodes; all of them are facts of the finished reading too."""
 
-TICK = 0.1
-"""Seconds between two looks at whether the engine has answered."""
 PART = 5_000
 """Facts that are given at once, about: with a few files' alone the store would do little but commit."""
 

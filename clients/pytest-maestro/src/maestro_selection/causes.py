@@ -24,13 +24,12 @@ class Cause:
 
 @dataclass
 class Reach:
-    """Tests that a difference reaches, with the cause of each group; the files whose import it alters; and
-    what was taken without evidence for each test.
+    """Tests that a difference reaches, with the cause of each group, and what was taken without evidence for
+    each test.
     """
 
     groups: list[tuple[int, Cause]] = field(default_factory=list)
     widened: list[str] = field(default_factory=list)
-    modules: dict[str, Cause] = field(default_factory=dict)
 
     def add(self, mask: int, cause: Cause) -> None:
         """These tests are reached."""

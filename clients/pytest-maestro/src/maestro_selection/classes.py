@@ -76,7 +76,7 @@ def _is_special_base(program: Program, path: str, base: str, seen: set[Place]) -
     return not known and name not in PLAIN_BASES
 
 
-def is_foreign(program: Program, path: str, bases: tuple[str, ...], seen: set[str] | None = None) -> bool:
+def is_foreign(program: Program, bases: tuple[str, ...], seen: set[str] | None = None) -> bool:
     """Whether a class comes from one outside of the repository, which may read members by their names."""
     seen = seen if seen is not None else set()
     for base in bases:
@@ -88,7 +88,7 @@ def is_foreign(program: Program, path: str, bases: tuple[str, ...], seen: set[st
         if not known:
             return True
         for file, number in known:
-            if is_foreign(program, file, program.tables[file].scopes[number].bases, seen):
+            if is_foreign(program, program.tables[file].scopes[number].bases, seen):
                 return True
     return False
 
@@ -98,7 +98,7 @@ def needs_class(program: Program, path: str, scope: int, name: str) -> bool:
     if is_dunder(name) or name in FRAMEWORK_NAMES or name in PROTOCOL_NAMES:
         return True
     found = program.tables[path].scopes[scope]
-    return is_special(program, path, found.statement) or is_foreign(program, path, found.bases)
+    return is_special(program, path, found.statement) or is_foreign(program, found.bases)
 
 
 def is_dunder(name: str) -> bool:

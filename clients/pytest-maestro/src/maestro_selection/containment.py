@@ -197,7 +197,7 @@ class Containment:
             name = attribute(table.scopes[scope].name)
             self._family[key] = not special and all(
                 self._has_plain_access(file, number)
-                and not is_foreign(self.program, file, self.program.tables[file].scopes[number].bases)
+                and not is_foreign(self.program, self.program.tables[file].scopes[number].bases)
                 for file, number in self.program.family(name)
             )
         return self._family[key]

@@ -204,7 +204,6 @@ class Spread:
         """A function that the import of a file executes can differ: so can what the calls give that can
         come to it.
         """
-        self.reach.modules.setdefault(importer, cause)
         if (importer, path, scope) in self._coarse or importer not in self.program.tables:
             return
         self._coarse.add((importer, path, scope))
