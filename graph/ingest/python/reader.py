@@ -26,7 +26,7 @@ from graph.memory import uncollected
 from graph.progress import Progress, silent
 
 LANGUAGE = "python"
-VERSION = 6
+VERSION = 7
 """Raised whenever the same tree would make other facts."""
 
 Blobs = Callable[[str], bytes]

@@ -188,6 +188,7 @@ class _Module(msgspec.Struct):
     module_name: str
     source_path: dict[str, str]
     info_filename: str | None = None
+    is_internal: bool = False
 
 
 class _Project(msgspec.Struct):
@@ -221,6 +222,10 @@ def _stem(name: str) -> str:
 class Report:
     """A report folder of the engine, of which only the view's own modules are read.
 
+    A file of nested source roots is several modules, `src.a` that the engine was told to read and `a` that
+    others import, and the report lists them in no order. What they say can differ; the one that the engine
+    was told to read speaks for the file, and the others are where calls from elsewhere lead.
+
     Parameters
     ----------
     folder : Path
@@ -244,7 +249,7 @@ class Report:
         self._classes: dict[int, dict[int, Place]] = {}
         self._types: dict[str, bytes] = {}
         self._handing: dict[str, list[Place]] = {}
-        self._modules = self._listed()
+        self._modules, self._speakers = self._listed()
         self._read_definitions()
 
     def renew(self, comments: Comments = _none) -> None:
@@ -255,7 +260,7 @@ class Report:
         """
         self._comments = comments
         known = {(path, _stem(name)): number for number, (path, name) in self._modules.items()}
-        self._modules = self._listed()
+        self._modules, self._speakers = self._listed()
         functions, classes = self._functions, self._classes
         self._functions, self._classes = {}, {}
         for number, (path, name) in self._modules.items():
@@ -278,27 +283,37 @@ class Report:
     def written(self) -> set[str]:
         """Paths of the modules that are in the folder now: since `clear`, those that were read again."""
         folder = self._folder / "call_graphs"
-        return {path for path, name in self._modules.values() if (folder / name).exists()}
+        return {path for path, name in self._speaking() if (folder / name).exists()}
 
-    def _listed(self) -> dict[int, tuple[str, str]]:
-        """The view's modules by number: their paths and the names of their parts."""
+    def _speaking(self) -> Iterator[tuple[str, str]]:
+        """The view's files, and the names of the parts that speak for them."""
+        return (self._modules[number] for number in self._speakers.values())
+
+    def _listed(self) -> tuple[dict[int, tuple[str, str]], dict[str, int]]:
+        """The view's modules by number, with their paths and the names of their parts; and by path the
+        number of the one that speaks for the file."""
         project = self._decode(self._folder / PROJECT, msgspec.json.Decoder(_Project))
         if project.format_version != FORMAT:
             raise EngineError(
                 f"The type engine wrote its report in format {project.format_version}, not in {FORMAT}.",
                 "Install the pinned pyrefly again; until then our own reader answers alone.",
             )
-        modules = {}
-        for module in project.modules.values():
+        modules: dict[int, tuple[str, str]] = {}
+        speakers: dict[str, int] = {}
+        for module in sorted(
+            project.modules.values(), key=lambda each: (not each.is_internal, each.module_id)
+        ):
             path = module.source_path.get("FileSystem", "")
             if path.startswith(self._prefix) and module.info_filename:
-                modules[module.module_id] = (path[len(self._prefix) :], module.info_filename)
-        return modules
+                inside = path[len(self._prefix) :]
+                modules[module.module_id] = (inside, module.info_filename)
+                speakers.setdefault(inside, module.module_id)
+        return modules, speakers
 
     @property
     def paths(self) -> set[str]:
         """Paths, relative to the view, that the engine reported on."""
-        return {path for path, _ in self._modules.values()}
+        return set(self._speakers)
 
     def interface(self, path: str) -> bytes:
         """Digest of the types of what a file defines, as others see them."""
@@ -318,8 +333,8 @@ class Report:
     def uses(self, wanted: Container[str]) -> Iterator[tuple[str, list[Use]]]:
         """Each file's uses that matter: with a target here, or known to lie elsewhere, or open."""
         decoder = msgspec.json.Decoder(_CallGraphs)
-        for module, (path, name) in self._modules.items():
-            file = self._folder / "call_graphs" / name
+        for path, module in self._speakers.items():
+            file = self._folder / "call_graphs" / self._modules[module][1]
             if path in wanted and file.exists():
                 graphs = self._decode(file, decoder).call_graphs
                 lines = self._comments(path)
@@ -331,7 +346,7 @@ class Report:
     def types(self, wanted: Container[str]) -> Iterator[tuple[str, list[tuple[Site, tuple[Place, ...]]]]]:
         """Each file's expressions that are instances of the repository's classes, or such a class."""
         decoder = msgspec.json.Decoder(_Expressions)
-        for path, name in self._modules.values():
+        for path, name in self._speaking():
             file = self._folder / "type_of_expressions" / name
             if path in wanted and file.exists():
                 found: list[tuple[Site, tuple[Place, ...]]] = []
@@ -361,9 +376,8 @@ class Report:
                 continue
             found = self._decode(file, decoder)
             lines = self._comments(path)
-            self._types[path] = found.types()
             functions = self._functions[module] = {}
-            handing = self._handing[path] = []
+            handing = []
             for key, function in found.function_definitions.items():
                 if not function.name_location:  # made by the engine: a dataclass's __init__
                     continue
@@ -371,6 +385,8 @@ class Report:
                 place = functions[key] = Place(path, site.line, site.column)
                 if b"->" in bytes(function.undecorated_signatures):
                     handing.append(place)
+            if self._speakers[path] == module:
+                self._types[path], self._handing[path] = found.types(), handing
             classes = self._classes[module] = {}
             for number, klass in found.class_definitions.items():
                 if not klass.name_location:

@@ -141,8 +141,24 @@ class Roots:
         return [root for _, _, root in sorted(scored)]
 
     def list(self) -> list[str]:
-        """Roots that files' own names start from, those with most files first: an import path."""
-        return sorted(self.bases, key=lambda root: (-self.bases[root], root))
+        """Roots that files' own names start from, those with most files first: an import path.
+
+        A root inside of others comes before these where that moves no import, since no name can come from it
+        and from one that it passes: whoever names a file after the first root above it then gives it the name
+        by which others import it, and not `src.a` beside `a`.
+        """
+        found = sorted(self.bases, key=lambda root: (-self.bases[root], root))
+        supplied: dict[str, set[str]] = {root: set() for root in found}
+        for name, roots in self._tops.items():
+            for root in roots:
+                if root in supplied:
+                    supplied[root].add(name)
+        for root in tuple(found):
+            place = found.index(root)
+            outer = next(at for at, other in enumerate(found) if self._above(other, root))
+            if all(supplied[root].isdisjoint(supplied[other]) for other in found[outer:place]):
+                found.insert(outer, found.pop(place))
+        return found
 
 
 @lru_cache(maxsize=65536)

@@ -270,3 +270,47 @@ def test_whoever_waits_is_told_when_the_engine_is_under_way(tmp_path: Path) -> N
     ):
         pass
     waiter.join()
+
+
+def test_a_file_that_is_two_modules_is_answered_by_the_one_that_was_to_be_read(tmp_path: Path) -> None:
+    """Whatever the order in which the report lists them, which is another each time the engine runs."""
+    root = tmp_path / "tree"
+    files = {"src/pkg/__init__.py": "", "src/pkg/a.py": "def f(): ...\n", "src/pkg/b.py": ""}
+    files["src/pkg/b.py"] = "from pkg import a\n\n\ndef g():\n    a.f()\n"
+    for path, text in files.items():
+        (root / path).parent.mkdir(parents=True, exist_ok=True)
+        (root / path).write_text(text)
+    with Engine.find().report(root, list(files), ["", "src"]) as report:
+        folder = report._folder
+        project = json.loads((folder / "pyrefly.pysa.json").read_text())
+        twice = [
+            each for each in project["modules"].values() if each["module_name"] in ("src.pkg.a", "pkg.a")
+        ]
+        assert [
+            each.get("is_internal", False) for each in sorted(twice, key=lambda each: each["module_id"])
+        ] == [
+            True,
+            False,
+        ]
+        for name in ("definitions", "call_graphs"):
+            (other,) = (folder / name).glob("pkg.a:*.json")
+            told = json.loads(other.read_text())
+            told["function_definitions" if name == "definitions" else "call_graphs"].clear()
+            other.write_text(json.dumps(told))
+        said = []
+        for turn in (1, -1):
+            project["modules"] = dict(list(project["modules"].items())[::turn])
+            (folder / "pyrefly.pysa.json").write_text(json.dumps(project))
+            again = Report(folder, root)
+            said.append(
+                (
+                    dict(again.uses(files)),
+                    dict(again.types(files)),
+                    [again.interface(path) for path in files],
+                    [again.handing(path) for path in files],
+                    again.written(),
+                )
+            )
+            assert list(again.places("src/pkg/a.py"))
+        assert said[0] == said[1]
+        assert said[0][2][1] == report.interface("src/pkg/a.py")

@@ -170,3 +170,32 @@ def test_every_path_has_a_name(paths):
     for path in usable:
         assert roots.name(path)
         assert roots.files[roots.stem(path)]
+
+
+@pytest.mark.parametrize(
+    ("paths", "order"),
+    [
+        (["src/pkg/__init__.py", "setup.py", "docs/conf.py"], ["src", ""]),
+        # `tests` may come from either: the repository's own stays first.
+        (
+            ["tests/test_a.py", "tests/test_b.py", "ex/app/__init__.py", "ex/tests/__init__.py"],
+            ["", "ex"],
+        ),
+        (["a/src/x/__init__.py", "b/src/y/__init__.py", "m.py", "n.py", "o.py"], ["a/src", "b/src", ""]),
+    ],
+)
+def test_roots_inside_of_others_come_first_where_that_moves_no_import(paths, order):
+    assert Roots(paths).list() == order
+
+
+@given(st.lists(st.lists(st.sampled_from(["a", "b", "src", "t"]), min_size=1, max_size=4), max_size=12))
+def test_no_import_moves_by_the_order_of_roots(folders):
+    paths = [
+        "/".join([*folder, name]) for folder in folders for name in ("__init__.py", "m.py")[len(folder) % 2 :]
+    ]
+    roots = Roots(dict.fromkeys([*paths, "setup.py"]))
+    listed, plain = roots.list(), sorted(roots.bases, key=lambda root: (-roots.bases[root], root))
+    assert sorted(listed) == sorted(plain)
+    for name, supplied in roots._tops.items():
+        suppliers = [root for root in plain if root in supplied]
+        assert sorted(suppliers, key=listed.index) == suppliers, name
