@@ -24,7 +24,8 @@ ENV PATH=/opt/venv/bin:$PATH \
     PYTHONUNBUFFERED=1 \
     MAESTRO_DATA=/var/lib/maestro
 RUN python -m compileall -q /opt/maestro \
-    && python -m graph.class_archive
+    && python -m graph.class_archive \
+    && python -m graph.blank
 USER 10001:10001
 WORKDIR /var/lib/maestro
 VOLUME /var/lib/maestro

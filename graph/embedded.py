@@ -19,6 +19,7 @@ import socket
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
@@ -28,7 +29,7 @@ import psutil
 
 from graph import lease as leases
 from graph.errors import DiskError, StoreBusyError, StoreUnavailableError
-from graph.java import find_wheel
+from graph.java import Wheel, find_wheel
 from graph.lease import Client, Lease, Process
 from graph.settings import StoreSettings
 
@@ -51,8 +52,13 @@ class Seat:
     log: Path
 
 
-def join(settings: StoreSettings) -> Seat:
+def join(settings: StoreSettings, blank: Callable[[Wheel], Path | None] = lambda wheel: None) -> Seat:
     """Join the server of a data directory, starting or adopting it where need be.
+
+    Parameters
+    ----------
+    blank : callable
+        Finds the database that a new data directory begins with (see `graph.blank`).
 
     Raises
     ------
@@ -69,7 +75,7 @@ def join(settings: StoreSettings) -> Seat:
         lease = leases.load(data)
         if lease is None or not lease.server.alive():
             leases.drop(data)
-            lease = _start(settings)
+            lease = _start(settings, blank)
         elif not lease.watcher.alive():
             lease = _adopt(settings, lease)
         _await_ready(settings, lease)
@@ -142,9 +148,9 @@ def log_tail(log: Path, lines: int = _LOG_LINES) -> str:
     return "\n".join(said[-lines:])
 
 
-def _start(settings: StoreSettings) -> Lease:
+def _start(settings: StoreSettings, blank: Callable[[Wheel], Path | None]) -> Lease:
     data = settings.data_dir
-    find_wheel()
+    found = blank(find_wheel())
     free = shutil.disk_usage(data).free
     if free < settings.free_bytes:
         raise DiskError(
@@ -155,7 +161,8 @@ def _start(settings: StoreSettings) -> Lease:
         bolt = settings.port or _free_port(settings.host)
         if settings.port:
             _refuse_taken(settings.host, settings.port)
-        _order(settings, {"bolt": bolt, "http": _free_port(settings.host), "adopt": None})
+        particulars = {"bolt": bolt, "http": _free_port(settings.host), "adopt": None}
+        _order(settings, particulars | {"blank": str(found) if found else None})
         lease = leases.load(data)
         if lease is None:
             raise _dead(settings, "was not started")

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass, field
 from hashlib import blake2b
 from typing import NamedTuple, TypeAlias
@@ -109,6 +111,15 @@ class Hyperedge(NamedTuple):
         Equal facts have equal digests whatever run found them; where the source file stands is
         part of it, what else that file held is not. Members count in the order given.
         """
+        kept = _kept_digests.get()
+        if kept is None:
+            return self._worked_out()
+        found = kept.get(id(self))
+        if found is None:
+            found = kept[id(self)] = self, self._worked_out()
+        return found[1]
+
+    def _worked_out(self) -> str:
         origin = self.provenance
         parts = (
             self.scope,
@@ -128,6 +139,22 @@ class Hyperedge(NamedTuple):
 
 
 Fact: TypeAlias = Node | Hyperedge
+
+_kept_digests: ContextVar[dict[int, tuple[Hyperedge, str]] | None] = ContextVar("digests", default=None)
+
+
+@contextmanager
+def digests_kept() -> Iterator[None]:
+    """Within its block, and in what is begun there, the digest of a hyperedge is worked out once.
+
+    By identity, and each is held on to meanwhile: for a block in which the same objects are asked again and
+    again.
+    """
+    token = _kept_digests.set({})
+    try:
+        yield
+    finally:
+        _kept_digests.reset(token)
 
 
 @dataclass(slots=True)

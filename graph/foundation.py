@@ -9,7 +9,7 @@ from typing import Any
 from graph import claims
 from graph.delta import Delta, carried, difference
 from graph.errors import StoreError
-from graph.facts import Fact, Hyperedge, Node
+from graph.facts import Fact, Hyperedge, Node, digests_kept
 from graph.incidence import Incidence
 from graph.progress import Progress
 from graph.reading import Reading
@@ -53,6 +53,12 @@ class Foundation:
 
         A run that cannot go on gives its place back at once.
         """
+        with digests_kept():
+            return await self._laid(reading, resolver, progress)
+
+    async def _laid(
+        self, reading: Reading, resolver: str, progress: Progress
+    ) -> tuple[Resolution, Delta, Run, Incidence]:
         writing = asyncio.create_task(self._write_parts(reading))
         holding = asyncio.create_task(self._hold())
         read = reading.resolution()

@@ -19,7 +19,7 @@ from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass, field, replace
 from typing import Any, NamedTuple
 
-from graph import claims, descriptions, embedded, migrations, packing, resumption, upkeep, writing
+from graph import blank, claims, descriptions, embedded, migrations, packing, resumption, upkeep, writing
 from graph.bolt import Address, Line, Page, Row, Transaction
 from graph.claims import Claim, Owner
 from graph.cypher import Filling
@@ -62,6 +62,8 @@ class Run:
     families: tuple[str, ...]
     heads: tuple[str, ...]
     claim: Claim
+    first: bool = False
+    """Whether the repository was unknown, and none of its nodes can be expected to be there."""
     remains: Remains = field(default_factory=Remains, repr=False)
     """What it did before it broke off, where it goes on."""
 
@@ -94,7 +96,7 @@ class Store:
             async with _opened(address) as store:
                 yield store
             return
-        seat = await asyncio.to_thread(embedded.join, settings)
+        seat = await asyncio.to_thread(embedded.join, settings, blank.find)
         try:
             patience = min(settings.retry_seconds, _EMBEDDED_RETRY)
             address = Address(seat.uri, seat.user, seat.secret, DATABASE, patience, seat.log)
@@ -152,7 +154,7 @@ class Store:
             state = await self._repository(scope)
             number = (state["head"] if state else 0) + 1
             heads = tuple(state["heads"] if state else ())
-            run = Run(scope, number, commit, tree, tuple(families), heads, claim)
+            run = Run(scope, number, commit, tree, tuple(families), heads, claim, first=state is None)
             if state and state["running"] is not None:
                 if state["running"] == number and await self._same(run, resolver):
                     run = replace(run, remains=await resumption.remains(self._line, claim, scope, number))
@@ -204,7 +206,7 @@ class Store:
         InputError
             A fact does not fit the schema.
         """
-        place = writing.Place(self._line, run.claim, run.scope, run.number)
+        place = writing.Place(self._line, run.claim, run.scope, run.number, run.first)
         await writing.write_nodes(place, list(nodes), progress)
         missing = run.remains.unwritten(run.scope, run.number, list(edges))
         await writing.write_edges(place, missing, progress)

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -23,9 +24,10 @@ from typing import Any
 import psutil
 from filelock import FileLock, Timeout
 
+from graph import drafts
 from graph import lease as leases
 from graph.errors import MaestroError
-from graph.java import USER, Order, command, find_wheel
+from graph.java import DATABASE, USER, Order, command, find_wheel
 from graph.lease import Lease, Process
 
 PERIOD = 0.5
@@ -84,6 +86,8 @@ def start(data: Path, order: dict[str, Any]) -> Watch:
         order["heap"],
         order["statement_seconds"],
     )
+    if order["blank"] is not None:
+        _begin_with(Path(order["blank"]), home)
     log = data / "server.log"
     if log.exists():
         log.replace(data / "server.log.1")
@@ -111,6 +115,31 @@ def start(data: Path, order: dict[str, Any]) -> Watch:
         ),
     )
     return watch
+
+
+def _begin_with(blank: Path, home: Path) -> None:
+    """Put a copy of an empty database where there is none yet.
+
+    It is there whole or not at all, after a power failure too: what the server acknowledges rests on it.
+    Where it cannot be copied the server makes its own, or says what is wrong with the disk.
+    """
+    place, draft = home / "databases" / DATABASE, home / "blank"
+    shutil.rmtree(draft, ignore_errors=True)
+    if place.exists():
+        return
+    try:
+        place.parent.mkdir(exist_ok=True)
+        draft.mkdir()
+        for file in blank.iterdir():
+            # Its bytes alone: where programs are kept, files are often for reading only.
+            shutil.copyfile(file, draft / file.name)
+            with (draft / file.name).open("rb+") as copied:
+                os.fsync(copied.fileno())
+        drafts.settle(draft)
+        draft.rename(place)
+        drafts.settle(place.parent)
+    except OSError:
+        shutil.rmtree(draft, ignore_errors=True)
 
 
 def watch_over(watch: Watch, patience: float) -> None:

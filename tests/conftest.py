@@ -19,6 +19,7 @@ import hypothesis
 import pytest
 import servers_under_test as servers
 
+from graph import blank
 from graph.bolt import Line
 from graph.facts import Scope
 from graph.settings import StoreSettings
@@ -140,6 +141,12 @@ async def lone_store(lone_server: servers.Embedded | servers.Neo4j | servers.Giv
         for each in await opened.repositories():
             await opened.forget(each.scope)
         yield opened
+
+
+@pytest.fixture
+def nothing_made(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No database is at hand for new data directories: a server's schema is made by migrating."""
+    monkeypatch.setattr(blank, "find", lambda wheel: None)
 
 
 @pytest.fixture

@@ -109,7 +109,7 @@ async def test_half_applied_migration_is_finished(store, scope, monkeypatch) -> 
         await raw(store, "MATCH (c:Claim {name: $mark}) DELETE c", mark=mark)
 
 
-async def test_many_may_migrate_at_once(own_server) -> None:
+async def test_many_may_migrate_at_once(nothing_made, own_server) -> None:
     async def one() -> bool:
         async with Store.open(own_server.settings) as opened:
             return await opened.migrate()

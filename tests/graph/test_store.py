@@ -219,6 +219,17 @@ async def test_node_said_anew_is_described_anew(store, scope) -> None:
     assert changed in found and node not in found
 
 
+async def test_nodes_of_a_first_run_that_are_there_already_are_said_anew(store, scope) -> None:
+    node, other, third = symbols(scope, 3)
+    changed = node._replace(props=tuple((k, "class" if k == "sort" else v) for k, v in node.props))
+    run = await store.begin(scope, commit=COMMIT, tree=TREE, families=CODE)
+    await store.write(run, [node, other], [call(node, other)])
+    await store.write(run, [changed, third], [call(node, third)])
+    await store.flip(run)
+    found = {f for f in await facts(store, scope, 1) if isinstance(f, Node)}
+    assert found == {changed, other, third}
+
+
 async def test_repositories_keep_apart(store, scope) -> None:
     near = Scope(scope.tenant, scope.repository + "er")
     for each in (scope, near):

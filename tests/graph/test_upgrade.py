@@ -43,7 +43,7 @@ async def fill(store: Store, kept: dict[str, list]) -> None:
 
 
 @pytest.mark.parametrize("place", STORES, ids=lambda place: place.stem)
-async def test_an_earlier_store_is_brought_up_to_today(own_server, tmp_path, place) -> None:
+async def test_an_earlier_store_is_brought_up_to_today(nothing_made, own_server, tmp_path, place) -> None:
     kept = json.loads(place.read_text("utf-8"))
     workspace = Workspace(tmp_path / "data")
     async with Store.open(own_server.settings) as store:
