@@ -13,7 +13,7 @@ from rich.table import Table
 from rich.text import Text
 
 from api.documents import UNSUPPORTED, Changed, Impact, Reached, Step, Symbol
-from graph.queries.proofs import DEPENDENT_WORDS
+from graph.queries.words import DEPENDED_WORDS, DEPENDENT_WORDS
 from graph.schema import TIERS, EdgeKind
 
 SHOWN = 5
@@ -22,19 +22,6 @@ RINGS = (5, 3, 2, 1)
 """Rows shown at one step, at two, ...; what is farther away is counted only."""
 ANSWER = 100
 """Columns beyond which an answer does not grow: long lines are hard to follow."""
-
-_DOWN = {
-    EdgeKind.CALLS: "calls",
-    EdgeKind.IMPORTS: "imports",
-    EdgeKind.REFERENCES: "reads",
-    EdgeKind.INHERITS: "derives from",
-    EdgeKind.OVERRIDES: "overridden by",
-    EdgeKind.DECORATES: "decorated by",
-    EdgeKind.REGISTERS: "registers",
-    EdgeKind.PATCHES: "patches",
-    EdgeKind.PARAMETRIZES: "is handed",
-    EdgeKind.REALISES: "runs",
-}
 
 
 def plural(count: int, noun: str) -> str:
@@ -252,7 +239,7 @@ def _proof(entry: Reached, direction: str, limit: int) -> Text:
 
 
 def _step(step: Step, direction: str, last: bool) -> Text:
-    words = DEPENDENT_WORDS if direction == "up" else _DOWN
+    words = DEPENDENT_WORDS if direction == "up" else DEPENDED_WORDS
     verb = words.get(EdgeKind(step.edge), step.edge) if step.edge in set(EdgeKind) else step.edge
     if step.edge == EdgeKind.REFERENCES and step.role == "target":
         verb = "writes" if direction == "up" else "written by"

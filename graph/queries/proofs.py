@@ -24,19 +24,6 @@ _HOLDERS: dict[EdgeKind, tuple[str, ...]] = {
     EdgeKind.REALISES: ("symbol", "module"),
 }
 """Which member holds the sites of a hyperedge, so that its lines count from that one's first line."""
-DEPENDENT_WORDS = {
-    EdgeKind.CALLS: "called by",
-    EdgeKind.IMPORTS: "imported by",
-    EdgeKind.REFERENCES: "read by",
-    EdgeKind.INHERITS: "base of",
-    EdgeKind.OVERRIDES: "overrides",
-    EdgeKind.DECORATES: "decorates",
-    EdgeKind.REGISTERS: "registered in",
-    EdgeKind.PATCHES: "patched by",
-    EdgeKind.PARAMETRIZES: "fixture of",
-    EdgeKind.REALISES: "run by",
-}
-"""How a proof goes on from what is depended upon to what depends."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -27,8 +27,9 @@ from graph.ingest.git import Mirror
 from graph.judgement import Judgement
 from graph.overlay import VERSIONS, Version
 from graph.queries.module_reads import ModuleReads, Texts
-from graph.queries.proofs import DEPENDENT_WORDS, Proofs, StepView
+from graph.queries.proofs import Proofs, StepView
 from graph.queries.tests import Choice, Reason, Tests
+from graph.queries.words import DEPENDENT_WORDS
 from graph.reach import DEPTH_LIMIT, Reached, cone
 from graph.readback import read_edge
 from graph.schema import EdgeKind, NodeKind, Sort, Tier

@@ -377,3 +377,20 @@ def test_ctrl_c_ends_with_130_and_the_next_run_goes_on(maestro, clone):
     assert "Traceback" not in told
     assert maestro.json("index", str(clone.root))["nodes"] > 12_000
     assert maestro("doctor").exit_code == 0
+
+
+@pytest.mark.parametrize("words", [["--help"], ["index", "--help"], ["impact", "--help"]])
+def test_help_loads_nothing_that_only_answers_need(words: list[str]) -> None:
+    code = f"""
+import sys
+from api.command import main
+sys.argv = ["maestro", *{words!r}]
+try:
+    main()
+except SystemExit:
+    pass
+print(sorted({{"numpy", "neo4j", "pygit2", "strawberry", "starlette"}} & set(sys.modules)), file=sys.stderr)
+"""
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
+    assert done.stderr.strip() == "[]"
+    assert "Usage" in done.stdout
