@@ -26,8 +26,6 @@ from pathlib import Path
 
 import psutil
 
-from benchmarks.figures import print_figures
-
 CODEGRAPH = "@colbymchenry/codegraph@1.6.1"
 QUIET = {"CODEGRAPH_TELEMETRY": "0", "NO_COLOR": "1"}
 
@@ -146,12 +144,15 @@ def ours(clone: Path, data: Path, edit: bool) -> dict[str, float]:
 
 async def index_here(clone: Path, data: Path, edit: bool) -> dict[str, float]:
     """Our side: index from nothing, then the history, then (with `edit`) one line."""
-    from graph.facts import Scope
-    from graph.indexing import IndexReport, index
-    from graph.reading import Reading, reading_ahead
-    from graph.residence import Residence
-    from graph.store import Store, StoreSettings
-    from graph.workspace import Workspace
+    from graph.memory import loading
+
+    with loading():  # as the command line does
+        from graph.facts import Scope
+        from graph.indexing import IndexReport, index
+        from graph.reading import Reading, reading_ahead
+        from graph.residence import Residence
+        from graph.store import Store, StoreSettings
+        from graph.workspace import Workspace
 
     workspace, scope = Workspace(data), Scope("benchmark", clone.name)
     settings = StoreSettings(data_dir=data / "store", idle_seconds=0)
@@ -185,6 +186,8 @@ async def index_here(clone: Path, data: Path, edit: bool) -> dict[str, float]:
 
 def run(clone: Path, edit: bool, codegraph: str | None) -> None:
     """Measure both sides on copies of the clone, and print what came out."""
+    from benchmarks.figures import print_figures  # not in our side's process, which loads numpy as it likes
+
     peer = find_codegraph(codegraph)
     with tempfile.TemporaryDirectory() as place:
         copy, other = Path(place) / clone.name, Path(place) / "peer" / clone.name

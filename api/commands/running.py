@@ -20,6 +20,7 @@ from api.failures import INTERRUPTED, failure_of, masked
 from api.rendering import printable
 from api.settings import Settings, read_settings
 from graph.errors import AmbiguousError, CorruptError, MaestroError
+from graph.memory import loading
 
 if TYPE_CHECKING:
     from api.ahead import Ahead
@@ -67,8 +68,9 @@ def answer(work: Work, json: bool, resuming: str = "", ahead: Ahead | None = Non
 
 async def _work(settings: Settings, work: Work, ahead: Ahead | None) -> documents.Document:
     # Only now: the service brings numpy and the driver along, which --help does not need.
-    from api.service import Service
-    from graph.mapping import guard
+    with loading():
+        from api.service import Service
+        from graph.mapping import guard
 
     guard(failure_of(CorruptError("")).exit_code)
     with showing(messages()) as meter:
