@@ -3,13 +3,19 @@
 from __future__ import annotations
 
 import gc
+import os
+import subprocess
+import sys
 import weakref
+from pathlib import Path
 from threading import Barrier, Thread
 
 import pytest
 
 from graph import memory
 from graph.memory import uncollected
+
+ROOT = Path(__file__).parents[2]
 
 
 @pytest.fixture(autouse=True)
@@ -96,3 +102,28 @@ def test_what_was_frozen_for_others_stays_so():
         assert made and gc.get_freeze_count() >= before - 1
     finally:
         gc.unfreeze()
+
+
+@pytest.mark.parametrize("given", [None, "2"])
+def test_what_is_loaded_is_not_collected_and_numpy_starts_no_threads(given):
+    """In a process of its own: only what is set before numpy comes counts."""
+    code = """
+import gc, os
+from pathlib import Path
+from graph.memory import loading
+with loading():
+    assert not gc.isenabled()
+    import numpy
+assert gc.isenabled()
+tasks = Path("/proc/self/task")
+print(os.environ["OPENBLAS_NUM_THREADS"], len(list(tasks.iterdir())) if tasks.exists() else 1)
+"""
+    environment = {name: value for name, value in os.environ.items() if name != "OPENBLAS_NUM_THREADS"}
+    if given:
+        environment["OPENBLAS_NUM_THREADS"] = given
+    done = subprocess.run(
+        [sys.executable, "-c", code], cwd=ROOT, env=environment, capture_output=True, text=True, check=True
+    )
+    said, threads = done.stdout.split()
+    assert said == (given or "1")
+    assert int(threads) <= int(said)
