@@ -13,13 +13,12 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import shutil
-import sys
 from pathlib import Path
 
 from graph import claims, drafts, embedded, migrations
 from graph.bolt import Address, Line
-from graph.errors import DiskError, MaestroError
-from graph.java import DATABASE, OPTIONS, Wheel, find_wheel
+from graph.errors import DiskError
+from graph.java import DATABASE, OPTIONS, Wheel, made_or_told
 from graph.settings import StoreSettings
 
 _STEM = "maestro-blank"
@@ -89,15 +88,5 @@ async def _migrated(settings: StoreSettings) -> None:
         owner.leave()
 
 
-def main() -> int:
-    """Make it, or say why not."""
-    try:
-        make(find_wheel())
-    except MaestroError as error:
-        print(f"{error.message} {error.hint}", file=sys.stderr)
-        return 1
-    return 0
-
-
 if __name__ == "__main__":
-    raise SystemExit(main())
+    raise SystemExit(made_or_told(make))

@@ -11,12 +11,11 @@ not fit, Java passes over it.
 from __future__ import annotations
 
 import subprocess
-import sys
 from pathlib import Path
 
 from graph import drafts
-from graph.errors import DiskError, MaestroError, StoreUnavailableError
-from graph.java import ARCHIVE, FLAGS, Wheel, find_wheel
+from graph.errors import DiskError, StoreUnavailableError
+from graph.java import ARCHIVE, FLAGS, Wheel, made_or_told
 
 CLASSES = Path(__file__).with_name("server.classlist")
 """What the archive holds: a line a class, as Java's own `lib/classlist`; the first line names the wheel."""
@@ -89,15 +88,5 @@ def _failed(said: str) -> StoreUnavailableError:
     )
 
 
-def main() -> int:
-    """Make it, or say why not."""
-    try:
-        make(find_wheel())
-    except MaestroError as error:
-        print(f"{error.message} {error.hint}", file=sys.stderr)
-        return 1
-    return 0
-
-
 if __name__ == "__main__":
-    raise SystemExit(main())
+    raise SystemExit(made_or_told(make))

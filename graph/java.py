@@ -5,11 +5,12 @@ from __future__ import annotations
 import importlib.util
 import os
 import sys
+from collections.abc import Callable
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
-from graph.errors import StoreUnavailableError
+from graph.errors import MaestroError, StoreUnavailableError
 
 USER = "root"
 DATABASE = "maestro"
@@ -89,6 +90,16 @@ def find_wheel() -> Wheel:
         raise _missing(f"in {home} lacks its Java runtime or its jars")
     archive = home / ARCHIVE
     return Wheel(home, java, jars, number, archive if archive.exists() else None)
+
+
+def made_or_told(make: Callable[[Wheel], object]) -> int:
+    """Make something of the installed wheel, or say why not: an exit code."""
+    try:
+        make(find_wheel())
+    except MaestroError as error:
+        print(f"{error.message} {error.hint}", file=sys.stderr)
+        return 1
+    return 0
 
 
 def _missing(what: str) -> StoreUnavailableError:

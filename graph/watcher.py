@@ -34,6 +34,7 @@ PERIOD = 0.5
 """Seconds between two looks at the lease."""
 GRACE = 20.0
 """Seconds that the server is given to stop by itself before it is killed."""
+_STEM = "blank"
 
 
 @dataclass(slots=True)
@@ -123,12 +124,13 @@ def _begin_with(blank: Path, home: Path) -> None:
     It is there whole or not at all, after a power failure too: what the server acknowledges rests on it.
     Where it cannot be copied the server makes its own, or says what is wrong with the disk.
     """
-    place, draft = home / "databases" / DATABASE, home / "blank"
-    shutil.rmtree(draft, ignore_errors=True)
+    place = home / "databases" / DATABASE
+    drafts.sweep(home, _STEM)
     if place.exists():
         return
-    try:
+    with suppress(OSError), drafts.DraftFolder(home, _STEM) as folder:
         place.parent.mkdir(exist_ok=True)
+        draft = folder / DATABASE
         draft.mkdir()
         for file in blank.iterdir():
             # Its bytes alone: where programs are kept, files are often for reading only.
@@ -138,8 +140,6 @@ def _begin_with(blank: Path, home: Path) -> None:
         drafts.settle(draft)
         draft.rename(place)
         drafts.settle(place.parent)
-    except OSError:
-        shutil.rmtree(draft, ignore_errors=True)
 
 
 def watch_over(watch: Watch, patience: float) -> None:

@@ -54,25 +54,20 @@ async def _write_batch(place: Place, kind: NodeKind, batch: list[Node]) -> None:
         # To look for what cannot be there takes a quarter of the time. Where it is there all the same (this
         # very run wrote it, or one did that was forgotten), the constraint refuses the batch as a whole.
         with suppress(DuplicateError):
-            await place.line.write(partial(_fresh_nodes, place=place, kind=kind, batch=batch))
+            await place.line.write(partial(_nodes, place=place, kind=kind, batch=batch, look=False))
             return
     await place.line.write_new(partial(_nodes, place=place, kind=kind, batch=batch))
 
 
-async def _fresh_nodes(transaction: Transaction, place: Place, kind: NodeKind, batch: list[Node]) -> None:
-    await place.claim.renew(transaction)
-    rows = [packing.node_row(node) for node in batch]
-    await transaction.rows("facts/create_nodes", Filling(kind), {"rows": rows})
-
-
-async def _nodes(transaction: Transaction, place: Place, kind: NodeKind, batch: list[Node]) -> None:
+async def _nodes(
+    transaction: Transaction, place: Place, kind: NodeKind, batch: list[Node], look: bool = True
+) -> None:
     filling = Filling(kind)
     await place.claim.renew(transaction)
     rows = [packing.node_row(node) for node in batch]
-    known = {
-        row["key"]: row["props"]
-        for row in await transaction.rows("facts/known_nodes", filling, {"keys": [row[0] for row in rows]})
-    }
+    keys = {"keys": [row[0] for row in rows]}
+    stored = await transaction.rows("facts/known_nodes", filling, keys) if look else []
+    known = {row["key"]: row["props"] for row in stored}
     fresh = [row for row in rows if row[0] not in known]
     if fresh:
         await transaction.rows("facts/create_nodes", filling, {"rows": fresh})

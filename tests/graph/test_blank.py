@@ -90,8 +90,9 @@ async def test_an_older_store_keeps_what_it_has(made, place, monkeypatch) -> Non
 def test_a_copy_is_there_whole_or_not_at_all(made, tmp_path, monkeypatch) -> None:
     _, folder = made
     home = tmp_path / "server"
-    (home / "blank").mkdir(parents=True)  # a copy that was broken off
-    (home / "blank" / "schema.json").write_text("{")
+    broken = home / ".blank.0.draft" / java.DATABASE  # a copy that was broken off
+    broken.mkdir(parents=True)
+    (broken / "schema.json").write_text("{")
     copy = shutil.copyfile
 
     def full(source: Path, target: Path) -> None:
@@ -127,8 +128,8 @@ def test_what_stops_it_from_being_made_is_told(made, tmp_path, monkeypatch) -> N
     with pytest.raises(StoreUnavailableError, match="did not start"):
         blank.make(wheel)
     assert [each.name for each in wheel.home.iterdir()] == [folder.name]
-    monkeypatch.setattr(blank, "find_wheel", lambda: wheel)
-    assert blank.main() == 1
+    monkeypatch.setattr(java, "find_wheel", lambda: wheel)
+    assert java.made_or_told(blank.make) == 1
 
 
 def test_set_up_and_the_image_make_it() -> None:
