@@ -31,6 +31,7 @@ from graph.errors import CorruptError, InputError, MaestroError, PolicyError, St
 from graph.facts import Scope as Repository
 from graph.incidence import Incidence
 from graph.mapping import guard
+from graph.memory import modest
 from graph.recordings import LIMIT
 
 T = TypeVar("T")
@@ -266,6 +267,7 @@ def run(settings: Settings, listening: socket.socket, *, uploads: bool = False, 
     `count`: how many processes answer, see `api.workers`.
     """
     guard(failure_of(CorruptError("")).exit_code)
+    modest()
     kept = anyio.run(_rehearsed, settings) if count > 1 else None
     config = uvicorn.Config(
         create(settings, uploads=uploads, kept=kept),

@@ -10,6 +10,7 @@ follows again only nodes that got nearer, and elsewhere only entries of the tier
 from __future__ import annotations
 
 import time
+from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from itertools import pairwise
@@ -204,7 +205,8 @@ class Reached:
     _graph: Graph = field(repr=False)
     _passes: list[Distances] = field(repr=False)
     _limit: int = field(repr=False)
-    _parents: dict[tuple[int, int], tuple[int, int, int]] = field(default_factory=dict, repr=False)
+    _lasts: dict[tuple[int, int], tuple[int, Sequence[Step]]] = field(default_factory=dict, repr=False)
+    """By node and rank of a tier: the node before it on its path, and the steps from there."""
 
     def proof(self, node: int) -> list[Step]:
         """The path that proves a reached node, from a start; empty for a start itself.
@@ -216,11 +218,20 @@ class Reached:
         InputError
             Where the cone does not reach the node.
         """
-        for at in (node, self._end(node)):
-            for rank, distances in enumerate(self._passes):
-                if at >= 0 and distances[at] != FAR:
-                    return self._walk(at, rank)
-        raise InputError(f"Node {node} is not in this cone.")
+        found = self._walked(node)
+        if found is None:
+            end = self._end(node)
+            found = self._walked(end) if end >= 0 else None
+        if found is None:
+            raise InputError(f"Node {node} is not in this cone.")
+        return found
+
+    def _walked(self, node: int) -> list[Step] | None:
+        """The path to a node, or an end, at the strongest tier that reaches it; None where none does."""
+        for rank, distances in enumerate(self._passes):
+            if distances[node] != FAR:
+                return self._walk(node, rank)
+        return None
 
     def _end(self, node: int) -> int:
         """The end that stands for a wrapper; -1 where a node has none."""
@@ -229,34 +240,44 @@ class Reached:
         return first + at if at < len(wrappers) and wrappers[at] == node else -1
 
     def _walk(self, node: int, rank: int) -> list[Step]:
-        steps: list[tuple[int, int, int, int]] = []
-        while self._passes[rank][node]:
+        found: list[Sequence[Step]] = []
+        while (last := self._last(node, rank)) is not None:
+            node, steps = last
+            found.append(steps)
+        return [step for steps in reversed(found) for step in steps]
+
+    def _last(self, node: int, rank: int) -> tuple[int, Sequence[Step]] | None:
+        """The end of a node's path at a tier: the node before it, and the steps from there; None at a start.
+
+        Most paths of a cone share all but their end, so each is looked up, and told, once.
+        """
+        found = self._lasts.get((node, rank))
+        if found is None and self._passes[rank][node]:
             parent, edge, tier = self._parent(node, rank)
-            steps.append((parent, node, edge, tier))
-            node = parent
-        return shown(self._graph, steps[::-1], self.direction)
+            found = parent, shown(self._graph, ((parent, node, edge, tier),), self.direction)
+            self._lasts[node, rank] = found
+        return found
 
     def _parent(self, node: int, rank: int) -> tuple[int, int, int]:
         """The node before one on its shortest path at a tier, the edge, and that edge's tier."""
-        if (node, rank) in self._parents:
-            return self._parents[node, rank]
         turned = Direction.DOWN if self.direction is Direction.UP else Direction.UP
         back = self._graph.adjacency(turned)
-        offsets = back.ptr[node * WIDTH : node * WIDTH + rank + 2].tolist()
+        offsets: list[int] = back.ptr[node * WIDTH : node * WIDTH + rank + 2].tolist()
         distances = self._passes[rank]
         near = back.node[offsets[0] : offsets[-1]]
         right = distances.take(near) == distances[node] - 1
         hubs = self._hub_marks()
         if hubs is not None:
             right &= ~hubs.take(near) | (distances.take(near) == 0)
-        places = np.flatnonzero(right)
-        tier = int(np.searchsorted(offsets, offsets[0] + places[0], side="right")) - 1
-        places = places[places < offsets[tier + 1] - offsets[0]]
-        # Keys decide, not ids, so that every build of the same graph proves alike.
-        at = offsets[0] + min(places.tolist(), key=lambda place: self._name(int(near[place])))
-        found = int(back.node[at]), int(back.edge[at]), tier
-        self._parents[node, rank] = found
-        return found
+        places: list[int] = right.nonzero()[0].tolist()
+        tier = bisect_right(offsets, offsets[0] + places[0]) - 1
+        del places[bisect_left(places, offsets[tier + 1] - offsets[0]) :]
+        at = places[0]
+        if len(places) > 1:
+            # Keys decide, not ids, so that every build of the same graph proves alike.
+            at = min(places, key=lambda place: self._name(int(near[place])))
+        at += offsets[0]
+        return int(back.node[at]), int(back.edge[at]), tier
 
     def _name(self, node: int) -> tuple[bytes, bool]:
         """What a node is told from others by; a dispatch node comes after its method."""

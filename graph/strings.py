@@ -58,11 +58,12 @@ class Strings(Sequence[str]):
 
     def raw(self, index: int) -> bytes:
         """The bytes of one string."""
-        size = len(self)
+        offsets = self.offsets
+        size = len(offsets) - 1
         if not -size <= index < size:
             raise IndexError(f"string {index} of {size}")
-        at = index % size
-        return self.blob[self.offsets[at] : self.offsets[at + 1]].tobytes()
+        at = index if index >= 0 else index + size
+        return self.blob[offsets[at] : offsets[at + 1]].tobytes()
 
     def raws(self) -> list[bytes]:
         """The bytes of all strings; faster than one by one."""

@@ -49,14 +49,20 @@ class StepView:
     """The role in which the dependent stands: of a reference, `reader`, or `target` of a write."""
 
 
+Members = list[tuple[str, int]]
+"""Role and node of each member of a hyperedge."""
+
+
 class Proofs:
-    """Describes steps; nodes and places that occur again are described once."""
+    """Describes steps. Nodes that occur again are described once, and so are steps: those of one cone are the
+    same objects wherever its proofs share them, and telling them by what they are takes longer than all else.
+    """
 
     def __init__(self, incidence: Incidence, downwards: bool = False) -> None:
         self._incidence = incidence
         self._downwards = downwards
         self._nodes: dict[int, NodeView] = {}
-        self._steps: dict[Step, StepView] = {}
+        self._steps: dict[int, tuple[Step, StepView]] = {}
 
     def node(self, node: int) -> NodeView:
         """A node as it is shown."""
@@ -70,17 +76,18 @@ class Proofs:
         return tuple(map(self._step, steps))
 
     def _step(self, step: Step) -> StepView:
-        found = self._steps.get(step)
+        found = self._steps.get(id(step))
         if found is None:
-            found = self._steps[step] = self._described(step)
-        return found
+            found = self._steps[id(step)] = step, self._described(step)
+        return found[1]
 
     def _described(self, step: Step) -> StepView:
         incidence = self._incidence
         near, far = (step.target, step.source) if self._downwards else (step.source, step.target)
-        path, line = site(incidence, step.edge, (far, near))
+        kind, members = incidence.edge_kind_of(step.edge), incidence.members(step.edge)
+        path, line = _site(incidence, step.edge, kind, members, (far, near))
         return StepView(
-            incidence.edge_kind_of(step.edge),
+            kind,
             _FORMS[int(incidence.form[step.edge])],
             step.tier,
             self.node(near),
@@ -88,27 +95,27 @@ class Proofs:
             path,
             line,
             incidence.version_of(step.edge) if isinstance(incidence, Overlay) else None,
-            _role(incidence, step.edge, near, far),
+            _role(kind, members, near, far),
         )
 
 
-def _role(incidence: Incidence, edge: int, dependency: int, dependent: int) -> str:
+def _role(kind: EdgeKind, members: Members, dependency: int, dependent: int) -> str:
     """The role in which the dependent is reached from the dependency."""
-    members = set(incidence.members(edge))
-    for leaves, enters in EDGES[incidence.edge_kind_of(edge)].impact:
+    for leaves, enters in EDGES[kind].impact:
         if (leaves, dependency) in members and (enters, dependent) in members:
             return enters
     return ""
 
 
-def site(incidence: Incidence, edge: int, ends: tuple[int, ...] = ()) -> tuple[str, int]:
+def _site(
+    incidence: Incidence, edge: int, kind: EdgeKind, members: Members, ends: tuple[int, int]
+) -> tuple[str, int]:
     """Where the source says a hyperedge: its path, and its first line (1-based, 0 unknown).
 
-    `ends` are the members that matter, the dependent first: where several could hold the site,
-    one of them is taken.
+    `ends` are the members that matter: where several could hold the site, one of them is taken.
     """
     placed = int(incidence.source[edge])
-    holder = _holder(incidence, edge, placed, ends)
+    holder = _holder(incidence, kind, members, placed, ends)
     path = incidence.path(placed if placed >= 0 else holder) if max(placed, holder) >= 0 else ""
     if holder < 0:
         return path, 0
@@ -120,9 +127,11 @@ def site(incidence: Incidence, edge: int, ends: tuple[int, ...] = ()) -> tuple[s
     return path, max(0, first + lines[0] if lines and first > 0 else mark)
 
 
-def _holder(incidence: Incidence, edge: int, placed: int, ends: tuple[int, ...]) -> int:
-    kind = incidence.edge_kind_of(edge)
-    found = [node for role in _HOLDERS.get(kind, ()) for node in incidence.in_role(edge, role)]
-    found = sorted(found, key=lambda node: node not in ends)
-    here = [node for node in found if placed < 0 or int(incidence.file[node]) == placed]
-    return (here or found or [-1])[0]
+def _holder(
+    incidence: Incidence, kind: EdgeKind, members: Members, placed: int, ends: tuple[int, int]
+) -> int:
+    """Which member holds the site: best one that is in the file where it stands, and one of the ends."""
+    found = [node for role in _HOLDERS.get(kind, ()) for held, node in members if held == role]
+    if len(found) > 1:
+        found.sort(key=lambda node: (placed >= 0 and int(incidence.file[node]) != placed, node not in ends))
+    return found[0] if found else -1

@@ -127,3 +127,45 @@ print(os.environ["OPENBLAS_NUM_THREADS"], len(list(tasks.iterdir())) if tasks.ex
     said, threads = done.stdout.split()
     assert said == (given or "1")
     assert int(threads) <= int(said)
+
+
+ARENAS = """
+import re, sys, threading
+from graph.memory import modest
+
+if sys.argv[1] == "modest":
+    modest()
+ready, over = threading.Barrier(5), threading.Event()
+
+def work():
+    kept = [bytearray(5_000) for _ in range(50)]
+    ready.wait(10)
+    over.wait(10)
+
+threads = [threading.Thread(target=work) for _ in range(4)]
+for thread in threads:
+    thread.start()
+ready.wait(10)
+# An arena of a thread begins at a multiple of 64 MiB, and that much is reserved for it.
+places = [re.match(r"(\\w+)-(\\w+) rw-p", line) for line in open("/proc/self/maps")]
+print(sum(int(place[1], 16) % (1 << 26) == 0 for place in places if place))
+over.set()
+"""
+
+
+@pytest.mark.skipif("CS_GNU_LIBC_VERSION" not in os.confstr_names, reason="glibc's allocator is meant")
+def test_threads_of_a_process_that_stays_up_share_an_arena():
+    def arenas(how, **environment):
+        ran = subprocess.run(
+            [sys.executable, "-c", ARENAS, how],
+            cwd=ROOT,
+            env={**os.environ, **environment},
+            capture_output=True,
+            text=True,
+            check=True,
+        )
+        return int(ran.stdout)
+
+    assert arenas("as ever") > 1
+    assert arenas("modest") <= 1  # a mapping of Python's own may stand there by chance
+    assert arenas("modest", MALLOC_ARENA_MAX="8") > 1
