@@ -63,7 +63,8 @@ class Functions(NamedTuple):
 def functions(batch: Batch, runtime: bool = False) -> Functions:
     """Every function and method that the batch contains.
 
-    At run time a class body is a frame of its own, run by whoever defines the class.
+    At run time a class body is a frame of its own, run by whoever defines the class: what its attributes call
+    is called from there.
     """
     counted = {Sort.FUNCTION.value, Sort.METHOD.value} | ({Sort.CLASS.value} if runtime else set())
     symbols = (node for node in batch.nodes.values() if node.kind is NodeKind.SYMBOL)
@@ -79,6 +80,10 @@ def functions(batch: Batch, runtime: bool = False) -> Functions:
                 found.spots[member.key] = spot
                 found.lines.setdefault((path, member.line), spot)
                 found.lines[spot] = spot
+        for member in edge.members[1:] if runtime else ():
+            klass = member.key.rpartition(".")[0]
+            if sorts.get(member.key) == Sort.ATTRIBUTE.value and sorts.get(klass) == Sort.CLASS.value:
+                found.spots[member.key] = found.spots[klass]
     return found
 
 

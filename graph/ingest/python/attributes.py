@@ -10,11 +10,12 @@ from collections.abc import Iterable, Iterator, Mapping
 from functools import cache
 from typing import NamedTuple
 
-from graph.ingest.python.answers import Answers, Directory
+from graph.ingest.python.answers import Answers
 from graph.ingest.python.dispatch import Dispatch
 from graph.ingest.python.following import OpenAttribute, Touch
 from graph.ingest.python.module import ModuleRecord
 from graph.ingest.python.program import Program
+from graph.ingest.python.receivers import Receivers
 from graph.ingest.python.records import CallSite, Site, Target
 from graph.schema import TIER_OF, Form, Resolver, Sort, Tier
 
@@ -32,32 +33,20 @@ class Finished(NamedTuple):
 class Attributes:
     """Finishes what our own resolver left open."""
 
-    def __init__(self, program: Program, dispatch: Dispatch, directory: Directory) -> None:
+    def __init__(self, program: Program, dispatch: Dispatch, receivers: Receivers) -> None:
         self._program = program
         self._dispatch = dispatch
-        self._directory = directory
+        self._receivers = receivers
         self._hooks = cache(self._find_hooks)
 
     def finish(self, open_: Iterable[OpenAttribute], said: Mapping[str, Answers]) -> Finished:
         """What open attributes are, by the engine's types of their receivers."""
         done = Finished([], [])
-        types: dict[str, dict[Site, list[Target]]] = {}
         for item in open_:
-            path = item.reader.path
-            if path not in said:
-                continue
-            if path not in types:
-                types[path] = self._types(said[path])
-            for klass in types[path].get(item.receiver, ()):
-                self._attribute(item, klass, done)
+            if item.reader.path in said:
+                for klass in self._receivers.of(item.reader.path).get(item.receiver, ()):
+                    self._attribute(item, klass, done)
         return done
-
-    def _types(self, answers: Answers) -> dict[Site, list[Target]]:
-        names = [self._directory.target(*name) for name in answers.names]
-        return {
-            Site(*site): [klass for index in classes if (klass := names[index]) is not None]
-            for site, classes in answers.types
-        }
 
     def _attribute(self, item: OpenAttribute, klass: Target, done: Finished) -> None:
         found = self._dispatch.attribute(klass, item.name)

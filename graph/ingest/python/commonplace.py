@@ -8,7 +8,9 @@ import logging
 import re
 import threading
 from collections import defaultdict
+from itertools import chain
 
+from graph.ingest.python.operations import ORDERING, RUNS
 from graph.ingest.python.program import Program
 from graph.ingest.python.records import Target
 from graph.schema import Sort
@@ -89,3 +91,16 @@ def methods_by_name(program: Program) -> dict[str, tuple[Target, ...]]:
                 if not name.startswith("__"):
                     found[name].append(Target(path, place))
     return {name: tuple(targets) for name, targets in found.items()}
+
+
+def defined_kinds(program: Program) -> frozenset[str]:
+    """Operations (see operations.py) of which some class of the program defines what they run."""
+    names = {
+        definition.qualname.rpartition(".")[2]
+        for record in program.records.values()
+        for definition in record.definitions
+        if definition.sort is Sort.METHOD
+    }
+    return frozenset(kind for kind, groups in RUNS.items() if not names.isdisjoint(chain(*groups))) | (
+        frozenset(("<", "<=", ">", ">=")) if not names.isdisjoint(ORDERING) else frozenset()
+    )

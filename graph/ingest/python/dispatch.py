@@ -77,6 +77,25 @@ class Dispatch:
         """What a class itself defines under a name, its bases not included."""
         return tuple(self._members[klass][name]) if name in self._members.get(klass, ()) else ()
 
+    def beginning(self, klass: Target, prefix: str) -> tuple[list[Target], list[Target]]:
+        """Methods whose names begin so: those that a class has, and those of the classes below it."""
+        had: dict[str, Target] = {}
+        for base in self._classes.mro(klass):
+            for name, found in self._members.get(base, {}).items():
+                if name.startswith(prefix):
+                    had.setdefault(name, found[-1])
+        below = [
+            member
+            for lower in self._below.get(klass, ())
+            for name, found in self._members.get(lower, {}).items()
+            if name.startswith(prefix)
+            for member in found
+        ]
+        return list(filter(self._is_method, had.values())), list(filter(self._is_method, below))
+
+    def _is_method(self, target: Target) -> bool:
+        return self._records[target.path].definitions[target.place].sort is Sort.METHOD
+
     def declared(self, target: Target) -> tuple[Target, ...]:
         """The `@overload` declarations that stand before a function, in their order."""
         return self._declared.get(target, ())
@@ -84,6 +103,11 @@ class Dispatch:
     def declarations(self, path: str) -> list[tuple[Target, tuple[Target, ...]]]:
         """Every function of a file that has such declarations, with them."""
         return [(target, stubs) for target, stubs in self._declared.items() if target.path == path]
+
+    def _stands(self, klass: Target, member: Target, name: str) -> bool:
+        """Whether a class has this member: what methods assign to a base's property is none."""
+        sort = self._records[member.path].definitions[member.place].sort
+        return sort is not Sort.ATTRIBUTE or member in self._classes.attribute(klass, name)
 
     def _declare(self, path: str, record: ModuleRecord) -> None:
         stubs: dict[str, list[Target]] = defaultdict(list)
@@ -107,7 +131,10 @@ class Dispatch:
         name = self.name(target)
         klass = receiver or owner
         found = tuple(
-            member for below in self._below.get(klass, ()) for member in self._members[below].get(name, ())
+            member
+            for below in self._below.get(klass, ())
+            for member in self._members[below].get(name, ())
+            if self._stands(below, member, name)
         )
         if klass == owner or len(found) > FEW:
             return bool(found), ()

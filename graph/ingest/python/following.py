@@ -7,7 +7,8 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 from graph.ingest.python.chains import last, steps
-from graph.ingest.python.commonplace import COMMON, MUTATORS, methods_by_name
+from graph.ingest.python.commonplace import COMMON, MUTATORS, defined_kinds, methods_by_name
+from graph.ingest.python.imports import importing
 from graph.ingest.python.module import (
     CALL,
     DECORATOR,
@@ -22,9 +23,10 @@ from graph.ingest.python.module import (
     Block,
     Use,
 )
+from graph.ingest.python.operations import BY_PREFIX
 from graph.ingest.python.program import Program
 from graph.ingest.python.records import CallSite, Site, Target
-from graph.ingest.python.values import BUILTIN, EXTERNAL, INSTANCE, METHOD, OBJECT, Value, Values
+from graph.ingest.python.values import BUILTIN, EXTERNAL, INSTANCE, METHOD, MODULE, OBJECT, Value, Values
 from graph.schema import TIER_OF, Form, Resolver, Sort, Tier
 
 BOUND_ONCE = TIER_OF[Resolver.SCOPES, "name bound once"]
@@ -46,6 +48,17 @@ class OpenAttribute(NamedTuple):
     written: bool
 
 
+class OpenOperation(NamedTuple):
+    """Something done to a value of a class that may define what that runs; `kind` as in operations.py."""
+
+    reader: Target
+    scope: int
+    """The scope in which `chain`, which the operand stands for, is to be read."""
+    kind: str
+    chain: str
+    operand: Site
+
+
 class Touch(NamedTuple):
     """A symbol read or written; `line` is absolute."""
 
@@ -65,6 +78,8 @@ class Follower:
     touches : list of Touch
     decorators : dict from a definition to what decorates it, with tiers, in order
     open : list of OpenAttribute
+    operations : list of OpenOperation
+        Those that some class of the program defines a method for.
     """
 
     def __init__(self, program: Program) -> None:
@@ -74,6 +89,8 @@ class Follower:
         self.touches: list[Touch] = []
         self.decorators: dict[Target, list[tuple[Target, Tier]]] = defaultdict(list)
         self.open: list[OpenAttribute] = []
+        self.operations: list[OpenOperation] = []
+        self._defined = defined_kinds(program)
         self._methods = methods_by_name(program)
         self._path = ""
         self._scope = 0
@@ -96,6 +113,12 @@ class Follower:
             for part in parts:
                 found.extend(self._walk(use, part))
             self._finish(use, tuple(dict.fromkeys(found)))
+        for item in () if block.script else block.implied:
+            if item.kind in self._defined or item.kind.startswith(BY_PREFIX):
+                operand = Site(item.line, item.column, item.end_line, item.end_column)
+                self.operations.append(
+                    OpenOperation(self._owner, block.scope, item.kind, item.chain, operand)
+                )
 
     # Receivers
 
@@ -114,6 +137,8 @@ class Follower:
             ahead = self.evaluator.chain(self._path, self._scope, "".join(parts[: at + 1]))
             if at > base or base == 1:
                 self._touch(use, values, len(parts) - at, bool(ahead))
+            if not ahead:
+                self._answered(use, values, parts[at][1:])
             if not ahead and (at + 1 < len(parts) or use.kind in (READ, HANDED, WRITE)):
                 written = use.kind == WRITE and at + 1 == len(parts)
                 receiver = self._span(use, parts[0], len(parts) - at)
@@ -121,6 +146,38 @@ class Follower:
                     self.open.append(OpenAttribute(self._owner, receiver, parts[at][1:], written))
             values = ahead
         return values
+
+    def _answered(self, use: Use, values: Values, name: str) -> None:
+        """A module or an instance that lacks what it is asked for may answer by its `__getattr__`."""
+        for value in values:
+            if value.kind == MODULE:
+                for item in self.evaluator.answering(value.path, name):
+                    self._call(use, (item.target,), INFERRED, Form.IMPLICIT)
+            elif value.kind == INSTANCE and use.kind != WRITE and not name.startswith("__"):
+                for item in self.evaluator.member(value, "__getattr__"):
+                    if item.kind == METHOD and item.target != self._owner:
+                        self._call(use, (item.target,), INFERRED, Form.IMPLICIT, item.virtual)
+
+    def imports(self, path: str) -> None:
+        """Take in imports of names that a module answers for itself."""
+        for item in self.program.records[path].uses.imports:
+            stem = self.evaluator.module(path, item.level, item.module) if item.name else None
+            if stem is None or item.typing_only:
+                continue
+            importer, _ = importing(self.program, Target(path, item.scope))
+            for value in self.evaluator.answering(stem, item.name):
+                site = Site(item.line, 0, item.line, 0)
+                self.calls.append(
+                    CallSite(
+                        Target(path, importer),
+                        site,
+                        (value.target,),
+                        INFERRED,
+                        Form.IMPLICIT,
+                        Resolver.SCOPES,
+                        name="__getattr__",
+                    )
+                )
 
     def _span(self, use: Use, root: str, dropped: int) -> Site | None:
         """Where the receiver stands that is left when the last `dropped` attributes are taken off."""

@@ -25,14 +25,14 @@ def import_facts(program: Program, paths: Iterable[str]) -> Iterator[Fact]:
         for item in record.uses.imports:
             if item.typing_only:
                 continue
-            importer, lazy = _importer(program, Target(path, item.scope))
+            importer, lazy = importing(program, Target(path, item.scope))
             for stem in modules(program, path, item):
                 found[importer, lazy][stem].add(item.line)
         for (importer, lazy), stems in found.items():
             yield _edge(program, Target(path, importer), lazy, stems, said_by)
 
 
-def _importer(program: Program, scope: Target) -> tuple[int, bool]:
+def importing(program: Program, scope: Target) -> tuple[int, bool]:
     """Who imports: the function around the statement, else the module (a class body runs with it)."""
     definitions = program.records[scope.path].definitions
     place = scope.place

@@ -6,12 +6,22 @@ Flow-insensitive, and no further than what is written: constructors, annotations
 from __future__ import annotations
 
 import builtins
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from graph.ingest.python.chains import steps
 from graph.ingest.python.classes import Classes
 from graph.ingest.python.lookup import ASKED, BUILTINS
-from graph.ingest.python.module import CLASSMETHOD, DEFINED, GENERATOR, PROPERTY, VALUE, ModuleRecord
+from graph.ingest.python.module import (
+    CLASSMETHOD,
+    DEFINED,
+    GENERATOR,
+    LENIENT,
+    OPAQUE,
+    PROPERTY,
+    VALUE,
+    Binding,
+    ModuleRecord,
+)
 from graph.ingest.python.records import Target
 from graph.ingest.python.roots import Roots
 from graph.ingest.python.values import (
@@ -175,14 +185,42 @@ class Evaluator(Classes):
 
     def _class_member(self, value: Value, name: str, instance: bool) -> Values:
         klass = value.target
-        for base in self.mro(klass):
-            found = self.own_member(base, name)
-            if found:
-                return self._through(found, klass, value, instance)
+        found = self.class_attribute(klass, name)
+        if found:
+            return self._through(found, klass, value, instance)
         if any(not item.startswith("builtins.object") for item in self.outside(klass)):
             return (Value(EXTERNAL, f"{self.outside(klass)[0]}.{name}", sure=False),)
         if name in _OBJECT:
             return (Value(EXTERNAL, f"builtins.object.{name}", sure=False),)
+        return ()
+
+    def class_attribute(self, klass: Target, name: str) -> Values:
+        """An attribute of a class or of its instances, looked up through its bases."""
+        bases = self.mro(klass)
+        for at, base in enumerate(bases):
+            found = self.own_member(base, name)
+            if found:
+                getters = () if self._in_body(base, name) else self._getters(bases[at + 1 :], name)
+                lenient = any(self.flags(item.target) & LENIENT for item in getters)
+                return narrow((*getters, *found)) if lenient else getters or found
+        return ()
+
+    def _in_body(self, klass: Target, name: str) -> bool:
+        """Whether a class's body binds a name, and not only its methods on their instance."""
+        scope = self.files[klass.path].scopes.get(klass.place)
+        bindings = scope.names.get(name, ()) if scope is not None else ()
+        return any(item.kind not in (VALUE, OPAQUE) or item.place == klass.place for item in bindings)
+
+    def _getters(self, bases: Sequence[Target], name: str) -> Values:
+        """The property that these classes give under a name, where it is that which they give.
+
+        It comes before what stands in an instance, and what a method assigns goes through its setter (the
+        language's data model, "Invoking Descriptors").
+        """
+        for base in bases:
+            if self._in_body(base, name):
+                found = self.own_member(base, name)
+                return tuple(v for v in found if v.kind == OBJECT and self.flags(v.target) & PROPERTY)
         return ()
 
     def own_member(self, klass: Target, name: str) -> Values:
@@ -195,10 +233,18 @@ class Evaluator(Classes):
         if bindings:
             found = self._bound(klass.path, scope, name, bindings)
             if found:
-                return found
+                return self._without_assigned(klass, found, bindings) if len(found) > 1 else found
         if name in scope.symbols:
             return (Value(OBJECT, klass.path, scope.symbols[name]),)
         return ()
+
+    def _without_assigned(self, klass: Target, found: Values, bindings: Sequence[Binding]) -> Values:
+        """Members without the attribute that methods assign where the class has a property of that name."""
+        getters = tuple(
+            v for v in found if v.kind == OBJECT and self.flags(v.target) & (PROPERTY | LENIENT) == PROPERTY
+        )
+        in_body = any(item.kind in (VALUE, OPAQUE) and item.place == klass.place for item in bindings)
+        return getters if getters and not in_body else found
 
     def defined(self, klass: Target, name: str) -> Values:
         """Every function of that name written in a class: getters, setters, overloads, alternatives."""

@@ -48,7 +48,10 @@ def _overrides(
     for name, targets in named.items():
         if name in _OWN or (name.startswith("__") and not name.endswith("__")):
             continue
-        for base in above:
+        # What methods assign to a base's property is no member of its own.
+        held = program.attribute(klass, name)
+        own = [one for one in targets if one in held or program.definition(one).sort is not Sort.ATTRIBUTE]
+        for base in above if own else ():
             found = [
                 item.target
                 for item in (
@@ -58,7 +61,7 @@ def _overrides(
                 if program.definition(item.target).sort in (Sort.METHOD, Sort.ATTRIBUTE)
             ]
             if found:
-                for target in targets:
+                for target in own:
                     for other in dict.fromkeys(found):
                         members = (
                             Member("override", NodeKind.SYMBOL, program.key(target)),

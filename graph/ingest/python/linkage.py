@@ -34,10 +34,12 @@ from graph.ingest.python.attributes import Attributes, overloads
 from graph.ingest.python.dispatch import Dispatch
 from graph.ingest.python.displacement import displaced
 from graph.ingest.python.engine import TICK, Errand
+from graph.ingest.python.implicit import Operations
 from graph.ingest.python.injection import Injection
 from graph.ingest.python.memory import FEW
 from graph.ingest.python.module import Fault, ModuleRecord
 from graph.ingest.python.program import Program
+from graph.ingest.python.receivers import Receivers
 from graph.ingest.python.records import CallSite
 from graph.progress import Progress, silent
 from graph.schema import EdgeKind, NodeKind, Resolver
@@ -262,9 +264,11 @@ def _own(
 ) -> dict[str, Own]:
     """What each of these files comes to; their nodes are put into `nodes`. What our own resolver said of them
     alone is not taken again."""
-    finished = Attributes(program, dispatch, directory).finish(linked.open_attributes, said.answers)
+    receivers = Receivers(directory, said.answers)
+    finished = Attributes(program, dispatch, receivers).finish(linked.open_attributes, said.answers)
+    implied = Operations(program, dispatch, receivers).calls(linked.open_operations, said.answers)
     rest: dict[str, list[CallSite]] = defaultdict(list)
-    for call in finished.calls:
+    for call in (*finished.calls, *implied):
         rest[call.caller.path].append(call)
     more = [
         *scopes.references(program, finished.touches, Resolver.PYREFLY),

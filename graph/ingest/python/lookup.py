@@ -35,6 +35,11 @@ _CIRCLES = 500
 everything leads to everything must come to an end too."""
 
 
+_OF_MODULES = frozenset(dir(builtins.__class__)) | {"__name__", "__file__", "__path__", "__spec__"}
+"""Names that every module has."""
+_OF_MODULES |= {"__package__", "__loader__", "__builtins__", "__cached__", "__all__", "__annotations__"}
+
+
 class Lookup(ABC):
     """Names of all files of a program.
 
@@ -254,6 +259,16 @@ class Lookup(ABC):
         if not found and stem not in self.roots.files and not item.level:
             return (Value(EXTERNAL, f"{item.module}.{item.name}"),)
         return found
+
+    def answering(self, stem: str, name: str) -> Values:
+        """`__getattr__` of a module, which is asked for a name that the module lacks (PEP 562)."""
+        path = self.roots.files.get(stem)
+        if path is None or name in _OF_MODULES or name == "*" or self.module_member(stem, name):
+            return ()
+        scope = self.files[path].scopes[0]
+        bindings = scope.names.get("__getattr__")
+        found = self._bound(path, scope, "__getattr__", bindings) if bindings else ()
+        return tuple(value for value in found if value.kind == OBJECT)
 
     def module_member(self, stem: str, name: str) -> Values:
         """An attribute of a module: a name of its own, else a submodule."""

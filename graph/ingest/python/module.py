@@ -24,10 +24,11 @@ READ, WRITE, CALL, HANDED, DECORATOR, MUTATE, DEFINE = range(7)
 DEFINED, IMPORTED, VALUE, PARAMETER, NARROWED, OPAQUE = range(6)
 """Kinds of `Binding`."""
 
-STATIC, CLASSMETHOD, PROPERTY, SETTER, DELETER, OVERLOAD, ASYNC, GENERATOR, WRAPPED = (
-    1 << n for n in range(9)
+STATIC, CLASSMETHOD, PROPERTY, SETTER, DELETER, OVERLOAD, ASYNC, GENERATOR, WRAPPED, LENIENT = (
+    1 << n for n in range(10)
 )
-"""Flags of a `Function`; WRAPPED: a decorator stands on it that may change what a call returns."""
+"""Flags of a `Function`; WRAPPED: a decorator stands on it that may change what a call returns; LENIENT: a
+property of another make, such as `cached_property`, where what is assigned may stand instead of it."""
 
 
 class Use(msgspec.Struct, frozen=True, array_like=True, gc=False):
@@ -44,6 +45,20 @@ class Use(msgspec.Struct, frozen=True, array_like=True, gc=False):
     the end of the whole: written over several lines, or the callee of a CALL."""
 
 
+class Implied(msgspec.Struct, frozen=True, array_like=True, gc=False):
+    """Something done to a value that may run a method of its class; `kind` as in operations.py.
+
+    The span is that of the operand, and the chain what it stands for.
+    """
+
+    kind: str
+    chain: str
+    line: int
+    column: int
+    end_line: int
+    end_column: int
+
+
 class Block(msgspec.Struct, array_like=True, gc=False):
     """Uses of one owner (who depends on them) seen from one scope (where names are looked up)."""
 
@@ -52,6 +67,7 @@ class Block(msgspec.Struct, array_like=True, gc=False):
     script: bool
     """Runs only when the file is started as a script."""
     uses: list[Use]
+    implied: list[Implied]
 
 
 class Binding(msgspec.Struct, frozen=True, array_like=True, gc=False):

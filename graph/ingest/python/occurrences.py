@@ -5,7 +5,7 @@ from __future__ import annotations
 import ast
 import builtins
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 
 from graph.ingest.python.chains import UNKNOWN, extend, instance_of, join
 from graph.ingest.python.module import (
@@ -16,9 +16,21 @@ from graph.ingest.python.module import (
     READ,
     VALUE,
     Binding,
+    Block,
+    Implied,
     Scope,
     Use,
     Uses,
+)
+from graph.ingest.python.operations import (
+    UNARY,
+    Operation,
+    called,
+    compared,
+    computed,
+    fetched,
+    shown,
+    tested,
 )
 from graph.ingest.python.outline import Outline, flat
 from graph.ingest.python.signatures import parameters_of
@@ -32,6 +44,8 @@ _TESTS = frozenset(
     {"isinstance", "issubclass", "cast", "hasattr", "len", "bool", "callable", "super", "id", "type"}
 )
 """Calls that look at a class or function without running it."""
+_OPERANDS = (ast.Name, ast.Attribute, ast.Call, ast.Subscript)
+"""Expressions that may be instances of classes that somebody wrote."""
 _CONTAINERS = {
     ast.List: "%list",
     ast.Tuple: "%tuple",
@@ -59,10 +73,10 @@ class Occurrences(ABC):
         self.ascii_only = ascii_only
         self.uses = Uses([], [], [], [], [], None, [])
         self.scopes: dict[int, Scope] = {}
-        self.blocks: dict[tuple[int, int, bool], list[Use]] = {}
+        self.blocks: dict[tuple[int, int, bool], Block] = {}
         self.scope = self._scope(0, -1)
         self.owners: tuple[int, ...] = (0,)
-        self.sink: list[list[Use]] = []
+        self.sink: list[Block] = []
         self.shadows: dict[str, str] = {}
         self.results: list[str] = []
         self.generator = False
@@ -91,6 +105,10 @@ class Occurrences(ABC):
             ast.Tuple: self._elements,
             ast.Set: self._elements,
             ast.Dict: self._elements,
+            ast.Compare: self._compare,
+            ast.BinOp: self._binary,
+            ast.UnaryOp: self._unary,
+            ast.JoinedStr: self._joined,
         }
         self._own((0,))
 
@@ -104,7 +122,13 @@ class Occurrences(ABC):
     def _own(self, owners: tuple[int, ...]) -> None:
         """Whose uses follow, until the next call."""
         self.owners = owners
-        self.sink = [self.blocks.setdefault((owner, self.scope.place, self.script), []) for owner in owners]
+        self.sink = []
+        for owner in owners:
+            key = (owner, self.scope.place, self.script)
+            block = self.blocks.get(key)
+            if block is None:
+                block = self.blocks[key] = Block(*key, [], [])
+            self.sink.append(block)
 
     def _bind(self, name: str, kind: int, chain: str = "", place: int = -1) -> None:
         names = self.scope.names
@@ -153,8 +177,47 @@ class Occurrences(ABC):
             column = self._characters(line, column)
             end_column = self._characters(end_line, end_column)
         use = Use(kind, chain, line, column, end_line, end_column, ends)
-        for sink in self.sink:
-            sink.append(use)
+        for block in self.sink:
+            block.uses.append(use)
+
+    def _imply(self, operations: Iterable[Operation]) -> None:
+        """What the language runs by itself of classes whose instances are operated on."""
+        if self.quiet:
+            return
+        for kind, node in operations:
+            if not isinstance(node, _OPERANDS):
+                continue
+            line, column = node.lineno, node.col_offset
+            end_line, end_column = node.end_lineno or line, node.end_col_offset or column
+            if not self.ascii_only:
+                column = self._characters(line, column)
+                end_column = self._characters(end_line, end_column)
+            found = Implied(kind, self._standing_for(node), line, column, end_line, end_column)
+            for block in self.sink:
+                block.implied.append(found)
+
+    def _standing_for(self, node: ast.expr) -> str:
+        """The chain of an operand, without telling of the uses in it."""
+        if isinstance(node, ast.Name):
+            return self.shadows.get(node.id, node.id)
+        if isinstance(node, ast.Attribute):
+            return extend(self._standing_for(node.value), "." + node.attr)
+        if isinstance(node, ast.Call):
+            return extend(self._standing_for(node.func), "()")
+        if isinstance(node, ast.Subscript):
+            return extend(self._standing_for(node.value), "[]")
+        return UNKNOWN
+
+    def _dotted(self, chain: str) -> str:
+        """The dotted name of what is imported or Python brings; empty where a name is bound otherwise."""
+        first, dot, rest = chain.partition(".")
+        bindings = self.scope.names.get(first) or self.scopes[0].names.get(first)
+        if not bindings:
+            return chain if not dot else ""
+        if bindings[-1].kind != IMPORTED:
+            return ""
+        found = self.uses.imports[bindings[-1].place]
+        return f"{found.module}{'.' if found.name else ''}{found.name}{dot}{rest}"
 
     def _ends(self, node: ast.Attribute, always: bool = False) -> tuple[int, ...]:
         """Ends of the receivers where they do not follow from the end of the whole."""
@@ -220,7 +283,10 @@ class Occurrences(ABC):
         chain = self.value(function, QUIET)
         if chain == "getattr" and len(node.args) > 1 and isinstance(node.args[1], ast.Constant):
             return self._getattr(node)
+        if chain == "getattr" and len(node.args) > 1:
+            self._imply(fetched(node))
         self._emit(CALL, chain, node)
+        self._imply(called(node, self._dotted(chain) if "(" not in chain else ""))
         passed = READ if chain in _TESTS else HANDED
         for argument in node.args:
             self.value(argument, passed)
@@ -244,23 +310,56 @@ class Occurrences(ABC):
     def _subscript(self, node: ast.expr, kind: int) -> str:
         chain = self.value(node.value, READ)  # type: ignore[attr-defined]
         self.value(node.slice, READ)  # type: ignore[attr-defined]
+        self._imply((Operation("key", node.slice),))  # type: ignore[attr-defined]
         return extend(chain, "[]")
 
     def _constant(self, node: ast.expr, kind: int) -> str:
         value = node.value  # type: ignore[attr-defined]
         return UNKNOWN if value is None or value is Ellipsis else "%" + value.__class__.__name__
 
+    def _compare(self, node: ast.expr, kind: int) -> str:
+        assert isinstance(node, ast.Compare)
+        self._inside(node)
+        self._imply(compared(node))
+        return _CONTAINERS[ast.Compare]
+
+    def _binary(self, node: ast.expr, kind: int) -> str:
+        assert isinstance(node, ast.BinOp)
+        self._inside(node)
+        self._imply(computed(node))
+        return UNKNOWN
+
+    def _unary(self, node: ast.expr, kind: int) -> str:
+        assert isinstance(node, ast.UnaryOp)
+        self._inside(node)
+        if isinstance(node.op, ast.Not):
+            self._imply(tested(node.operand))
+        else:
+            self._imply((Operation(UNARY[type(node.op)], node.operand),))
+        return UNKNOWN
+
+    def _joined(self, node: ast.expr, kind: int) -> str:
+        assert isinstance(node, ast.JoinedStr)
+        self._inside(node)
+        self._imply(shown(node))
+        return _CONTAINERS[ast.JoinedStr]
+
     def _await(self, node: ast.expr, kind: int) -> str:
+        self._imply((Operation("await", node.value),))  # type: ignore[attr-defined]
         return self.value(node.value, kind)  # type: ignore[attr-defined]
 
     def _alternatives(self, node: ast.expr, kind: int) -> str:
         inner = READ if kind == QUIET else kind
-        return join([self.value(item, inner) for item in node.values]) or UNKNOWN  # type: ignore[attr-defined]
+        values: list[ast.expr] = node.values  # type: ignore[attr-defined]
+        for item in values[:-1]:
+            self._imply(tested(item))
+        return join([self.value(item, inner) for item in values]) or UNKNOWN
 
     def _choice(self, node: ast.expr, kind: int) -> str:
         assert isinstance(node, ast.IfExp)
         inner = READ if kind == QUIET else kind
         self.value(node.test, READ)
+        self._imply(tested(node.test))
         return join([self.value(node.body, inner), self.value(node.orelse, inner)]) or UNKNOWN
 
     def _walrus(self, node: ast.expr, kind: int) -> str:
@@ -274,6 +373,11 @@ class Occurrences(ABC):
         for item in items:
             if item is not None:
                 self.value(item, READ if kind == READ else HANDED)
+            if isinstance(item, ast.Starred):
+                self._imply((Operation("iter", item.value),))
+        if isinstance(node, (ast.Dict, ast.Set)):
+            keys = node.keys if isinstance(node, ast.Dict) else node.elts
+            self._imply(Operation("key", item) for item in keys if item is not None)
         return _CONTAINERS[node.__class__]
 
     def _starred(self, node: ast.expr, kind: int) -> str:
@@ -287,6 +391,8 @@ class Occurrences(ABC):
             chain = self.value(inner, HANDED)
             if isinstance(node, ast.Yield):
                 self.results.append(chain)
+            else:
+                self._imply((Operation("iter", inner),))
         return UNKNOWN
 
     def _lambda(self, node: ast.expr, kind: int) -> str:
@@ -309,8 +415,10 @@ class Occurrences(ABC):
                     self.shadows[item.id] = chain if item is generator.target else UNKNOWN
             for test in generator.ifs:
                 self.value(test, READ)
+                self._imply(tested(test))
         if isinstance(node, ast.DictComp):
             self.value(node.key, HANDED)
+            self._imply((Operation("key", node.key),))
             self.value(node.value, HANDED)
         else:
             self.value(node.elt, HANDED)  # type: ignore[attr-defined]

@@ -129,8 +129,6 @@ class Program:
 
     def attribute(self, klass: Target, name: str) -> tuple[Target, ...]:
         """What an attribute of a class may be, looked up through its bases."""
-        for base in self.mro(klass):
-            found = self.evaluator.own_member(base, name)
-            if found:
-                return self.targets(found)
-        return ()
+        if self.definition(klass).sort is not Sort.CLASS:
+            return ()
+        return self.targets(self.evaluator.class_attribute(klass, name))

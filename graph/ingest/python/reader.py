@@ -26,7 +26,7 @@ from graph.memory import uncollected
 from graph.progress import Progress, silent
 
 LANGUAGE = "python"
-VERSION = 7
+VERSION = 8
 """Raised whenever the same tree would make other facts."""
 
 Blobs = Callable[[str], bytes]

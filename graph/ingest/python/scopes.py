@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from graph.facts import Fact, Hyperedge, Member, Provenance, file_node
 from graph.ingest.python.borrowing import settled_digests
-from graph.ingest.python.following import Follower, OpenAttribute, Touch
+from graph.ingest.python.following import Follower, OpenAttribute, OpenOperation, Touch
 from graph.ingest.python.imports import import_facts
 from graph.ingest.python.inheritance import class_facts
 from graph.ingest.python.program import Program
@@ -25,12 +25,14 @@ class Linked:
     """What our resolver says of a program.
 
     `facts` are those of `structure`, and References and Decorates edges; `calls` every call expression,
-    followed or not; `open_attributes` the attributes whose receivers have no type here.
+    followed or not; `open_attributes` the attributes whose receivers have no type here, `open_operations`
+    what may run methods of the classes of its operands.
     """
 
     facts: list[Fact]
     calls: list[CallSite]
     open_attributes: list[OpenAttribute]
+    open_operations: list[OpenOperation]
 
 
 def link(
@@ -72,12 +74,13 @@ def _link(program: Program, paths: Sequence[str], progress: Progress, known: Seq
     follower = Follower(program)
     for at, path in enumerate(paths):
         progress("linking", at, len(paths))
+        follower.imports(path)
         for block in program.records[path].uses.blocks:
             follower.follow(path, block)
     facts = list(known)
     facts.extend(references(program, follower.touches))
     facts.extend(_decorations(program, follower))
-    return Linked(facts, follower.calls, follower.open)
+    return Linked(facts, follower.calls, follower.open, follower.operations)
 
 
 def _contents(program: Program, path: str) -> Iterator[Fact]:

@@ -10,6 +10,7 @@ from graph.ingest.python.module import (
     CLASSMETHOD,
     DELETER,
     GENERATOR,
+    LENIENT,
     OVERLOAD,
     PROPERTY,
     SETTER,
@@ -55,7 +56,7 @@ def flags_of(node: FunctionNode, generator: bool) -> int:
         if short in _BY_NAME:
             flags |= _BY_NAME[short]
         elif short.lower().endswith("property"):
-            flags |= PROPERTY
+            flags |= PROPERTY if short in ("property", "abstractproperty") else PROPERTY | LENIENT
         elif short not in _HARMLESS:
             flags |= WRAPPED
     if node.name in ("__new__", "__init_subclass__", "__class_getitem__"):

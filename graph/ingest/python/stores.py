@@ -17,6 +17,7 @@ from graph.ingest.python.module import (
     Import,
 )
 from graph.ingest.python.occurrences import QUIET, Occurrences
+from graph.ingest.python.operations import Operation
 from graph.ingest.python.outline import (
     bound_names,
     first_parameter,
@@ -82,6 +83,8 @@ class Stores(Occurrences):
             ):
                 self._pairs(target, statement.value)
             else:
+                if isinstance(target, (ast.Tuple, ast.List)):
+                    self._imply((Operation("iter", statement.value),))
                 self._target(target, chain)
 
     def _pairs(self, target: ast.Tuple | ast.List, value: ast.Tuple | ast.List) -> None:
@@ -116,6 +119,8 @@ class Stores(Occurrences):
                     self._emit(WRITE, extend(self.value(item.value, QUIET), "." + item.attr), item)
                 elif not isinstance(item, ast.Name):
                     self._target(item, UNKNOWN)
+                    if isinstance(item, ast.Subscript):
+                        self._imply((Operation("del", item.value), Operation("key", item.slice)))
                 elif item.id in self.scope.outside:
                     self._emit(WRITE, item.id, item)
 

@@ -19,13 +19,13 @@ from graph.ingest.python.module import (
     READ,
     VALUE,
     Binding,
-    Block,
     ClassRecord,
     Function,
     Use,
     Uses,
 )
 from graph.ingest.python.occurrences import QUIET
+from graph.ingest.python.operations import Operation, tested
 from graph.ingest.python.outline import (
     FUNCTIONS,
     LOOPS,
@@ -50,10 +50,10 @@ class Visitor(Stores):
         self.uses.exported, self.uses.exported_from = exports_of(tree)
         self._body(tree.body)
         self.uses.scopes = list(self.scopes.values())
-        for (owner, scope, script), uses in self.blocks.items():
-            kept = [use for use in uses if self._matters(use, scope)]
-            if kept:
-                self.uses.blocks.append(Block(owner, scope, script, kept))
+        for block in self.blocks.values():
+            block.uses = [use for use in block.uses if self._matters(use, block.scope)]
+            if block.uses or block.implied:
+                self.uses.blocks.append(block)
         return self.uses
 
     def _body(self, body: Sequence[ast.stmt]) -> None:
@@ -120,6 +120,7 @@ class Visitor(Stores):
     def _test(self, test: ast.expr) -> None:
         """A condition, and what `isinstance` in it says of a name."""
         self.value(test, READ)
+        self._imply(tested(test))
         parts = test.values if isinstance(test, ast.BoolOp) else [test]
         for part in parts:
             if (
@@ -188,6 +189,10 @@ class Visitor(Stores):
     def _match(self, statement: ast.stmt) -> None:
         assert isinstance(statement, ast.Match)
         self.value(statement.subject, READ)
+        if any(
+            isinstance(node, ast.MatchValue) for case in statement.cases for node in ast.walk(case.pattern)
+        ):
+            self._imply((Operation("==", statement.subject),))
         self.conditional += 1
         for case in statement.cases:
             for node in ast.walk(case.pattern):
@@ -196,9 +201,15 @@ class Visitor(Stores):
                     self._bind(name, OPAQUE)
             self._inside(case.pattern)
             if case.guard is not None:
-                self.value(case.guard, READ)
+                self._test(case.guard)
             self._body(case.body)
         self.conditional -= 1
+
+    def _assert(self, statement: ast.stmt) -> None:
+        assert isinstance(statement, ast.Assert)
+        self._test(statement.test)
+        if statement.msg is not None:
+            self.value(statement.msg, READ)
 
     def _expression(self, statement: ast.stmt) -> None:
         self.value(statement.value, READ)  # type: ignore[attr-defined]
@@ -252,8 +263,8 @@ class Visitor(Stores):
         if self.outline.drafts[self.scope.place].sort in (Sort.FUNCTION, Sort.METHOD):
             line = node.lineno
             use = Use(DEFINE, f"#{place}", line, node.col_offset, line, node.col_offset + 1)
-            for sink in self.sink:
-                sink.append(use)
+            for block in self.sink:
+                block.uses.append(use)
 
     def _decorators(self, decorators: Sequence[ast.expr]) -> None:
         for item in decorators:
@@ -319,6 +330,7 @@ _STATEMENTS: dict[type, Callable[[Visitor, ast.stmt], None]] = {
     ast.With: Visitor._with,
     ast.AsyncWith: Visitor._with,
     ast.Match: Visitor._match,
+    ast.Assert: Visitor._assert,
     ast.Expr: Visitor._expression,
     ast.Return: Visitor._return,
     ast.Delete: Visitor._delete,

@@ -198,6 +198,64 @@ def test_properties_setters_and_calls_of_instances():
     }
 
 
+def test_what_a_method_assigns_to_a_property_of_a_base_goes_through_it():
+    """The property stands before what is in the instance: there is no such attribute."""
+    linking = Linking(
+        base="""
+            from functools import cached_property
+
+            class Base:
+                def __init__(self):
+                    self.level = 3
+
+                @property
+                def level(self): return 1
+
+                @level.setter
+                def level(self, value): pass
+
+                @cached_property
+                def late(self): return 2
+
+                plain = None
+
+                def own(self): return self.level
+        """,
+        sub="""
+            from base import Base
+
+            class Sub(Base):
+                def put(self): self.level = 4
+                def get(self): return self.level
+                def more(self): self.level += 1
+                def keep(self): self.late = 5
+                def kept(self): return self.late
+                def set_plain(self): self.plain = 6
+                def get_plain(self): return self.plain
+
+            def use(sub: Sub):
+                sub.level = 7
+                return sub.level
+        """,
+    )
+    getter, setter = "property typed base:Base.level#1", "property typed base:Base.level#2"
+    assert linking.calls("base:Base.__init__") == {setter}
+    assert linking.calls("base:Base.own") == {getter}
+    assert linking.calls("sub:Sub.put") == {setter}
+    assert linking.calls("sub:Sub.get") == {getter}
+    assert linking.calls("sub:Sub.more") == {getter, setter}
+    assert linking.calls("sub:use") == {getter, setter}
+    assert linking.references("sub:Sub.get") == set()
+    # One of another make may be what was assigned, or still run.
+    assert linking.calls("sub:Sub.kept") == {"property typed base:Base.late"}
+    assert linking.references("sub:Sub.kept") == {"read>sub:Sub.late typed"}
+    # What a class body binds to something else gives way to what is in the instance.
+    assert linking.references("sub:Sub.get_plain") == {"read>sub:Sub.plain typed"}
+    overrides = linking.edges(EdgeKind.OVERRIDES)
+    assert not any("Sub.level" in text for text in overrides)
+    assert "sub:Sub.plain base:Base.plain exact" in overrides
+
+
 def test_functions_handed_over_and_defined_inside():
     linking = Linking(
         m="""

@@ -1,0 +1,94 @@
+"""Methods that the language runs by itself: `==`, `len()`, truth, conversions (see operations.py)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from functools import cache
+
+from graph.ingest.python.answers import Answers
+from graph.ingest.python.dispatch import Dispatch
+from graph.ingest.python.following import OpenOperation
+from graph.ingest.python.operations import BY_PREFIX, ORDERING, RUNS
+from graph.ingest.python.program import Program
+from graph.ingest.python.receivers import Receivers
+from graph.ingest.python.records import CallSite, Target
+from graph.ingest.python.values import INSTANCE
+from graph.schema import TIER_OF, Form, Resolver, Sort, Tier
+
+TYPED = TIER_OF[Resolver.PYREFLY, "attribute of a typed receiver"]
+INFERRED = TIER_OF[Resolver.SCOPES, "member by annotation or constructor"]
+MAYBE = TIER_OF[Resolver.PYREFLY, "override of a resolved target"]
+
+
+class Operations:
+    """Finds what operations run, by the classes of their operands."""
+
+    def __init__(self, program: Program, dispatch: Dispatch, receivers: Receivers) -> None:
+        self._program = program
+        self._dispatch = dispatch
+        self._receivers = receivers
+        self._run = cache(self._find)
+
+    def calls(self, open_: Iterable[OpenOperation], said: Mapping[str, Answers]) -> Iterator[CallSite]:
+        """The calls, where the engine or our own resolver knows an operand's class.
+
+        The engine, which follows the flow of control, is asked alone where it read the file.
+        """
+        for item in open_:
+            path = item.reader.path
+            if path in said:
+                classes, tier, resolver = (
+                    self._receivers.of(path).get(item.operand, ()),
+                    TYPED,
+                    Resolver.PYREFLY,
+                )
+            else:
+                values = self._program.evaluator.chain(path, item.scope, item.chain)
+                known = self._program.evaluator.types_of(values)
+                classes = tuple(dict.fromkeys(value.target for value in known if value.kind == INSTANCE))
+                tier, resolver = INFERRED, Resolver.SCOPES
+            for klass in classes:
+                if item.kind.startswith(BY_PREFIX):
+                    yield from self._begun(item, klass, tier, resolver)
+                    continue
+                for target, certain in self._run(klass, item.kind):
+                    if target == item.reader:
+                        continue
+                    virtual, others = self._dispatch.below(target, klass)
+                    site = CallSite(item.reader, item.operand, (target,), tier, Form.IMPLICIT, resolver)
+                    site = site._replace(virtual=virtual, name=self._dispatch.name(target))
+                    yield site if certain else site._replace(tier=MAYBE)
+                    for other in others:
+                        yield site._replace(targets=(other,), tier=MAYBE, virtual=False)
+
+    def _begun(
+        self, item: OpenOperation, klass: Target, tier: Tier, resolver: Resolver
+    ) -> Iterator[CallSite]:
+        """Any method of which the name begins so may be what is read, and run."""
+        prefix = item.kind.removeprefix(BY_PREFIX)
+        for found, sure in zip(self._dispatch.beginning(klass, prefix), (tier, MAYBE), strict=True):
+            targets = tuple(target for target in found if target != item.reader)
+            if targets:
+                site = CallSite(item.reader, item.operand, targets, sure, Form.HANDED, resolver)
+                yield site._replace(name=f"{prefix}*")
+
+    def _find(self, klass: Target, kind: str) -> tuple[tuple[Target, bool], ...]:
+        """Methods of a class that an operation runs, and whether it is certain that it runs them.
+
+        A base outside the repository may have the method that comes first.
+        """
+        found: dict[Target, bool] = {}
+        foreign = bool(self._program.external_bases(klass))
+        for group in RUNS[kind]:
+            for at, name in enumerate(group):
+                methods = self._methods(klass, name)
+                if methods:
+                    found.update((method, not (at and foreign)) for method in methods)
+                    break
+        if not found and RUNS[kind][0][0] in ORDERING:
+            found = {method: True for name in ORDERING for method in self._methods(klass, name)}
+        return tuple(found.items())
+
+    def _methods(self, klass: Target, name: str) -> list[Target]:
+        found = self._dispatch.attribute(klass, name)
+        return [target for target in found if self._program.definition(target).sort is Sort.METHOD]

@@ -1,0 +1,208 @@
+"""What the language runs by itself of an operand's class: truth, comparison, built-in functions, conversions.
+
+The rules are those of Python's data model ("Special method names") and of the standard library's `copy` and
+`pickle`. What the type engine tells of (arithmetic, items, loops, `with`) is not here.
+"""
+
+from __future__ import annotations
+
+import ast
+import re
+from collections.abc import Iterator
+from typing import NamedTuple
+
+RUNS: dict[str, tuple[tuple[str, ...], ...]] = {
+    "truth": (("__bool__", "__len__"),),
+    "len": (("__len__",),),
+    "hash": (("__hash__",),),
+    "key": (("__hash__",), ("__eq__",)),
+    "str": (("__str__", "__repr__"),),
+    "repr": (("__repr__",),),
+    "format": (("__format__", "__str__", "__repr__"),),
+    "int": (("__int__", "__index__", "__trunc__"),),
+    "float": (("__float__", "__index__"),),
+    "complex": (("__complex__", "__float__", "__index__"),),
+    "index": (("__index__",),),
+    "bytes": (("__bytes__", "__iter__"),),
+    "round": (("__round__",),),
+    "abs": (("__abs__",),),
+    "divmod": (("__divmod__",),),
+    "pow": (("__pow__",),),
+    "dir": (("__dir__",),),
+    "iter": (("__iter__", "__getitem__"), ("__next__",)),
+    "next": (("__next__",),),
+    "list": (("__iter__", "__getitem__"), ("__next__",), ("__len__", "__length_hint__")),
+    "mapping": (("keys", "__iter__"), ("__getitem__",)),
+    "reversed": (("__reversed__", "__getitem__"), ("__len__",)),
+    "fspath": (("__fspath__",),),
+    "await": (("__await__",),),
+    "del": (("__delitem__",),),
+    "in": (("__contains__", "__iter__", "__getitem__"),),
+    "==": (("__eq__",),),
+    "!=": (("__ne__", "__eq__"),),
+    "<": (("__lt__",),),
+    "<=": (("__le__",),),
+    ">": (("__gt__",),),
+    ">=": (("__ge__",),),
+    "-": (("__neg__",),),
+    "+": (("__pos__",),),
+    "~": (("__invert__",),),
+    "copy": (("__copy__", "__reduce_ex__", "__reduce__", "__getstate__"), ("__setstate__",)),
+    "deepcopy": (("__deepcopy__", "__reduce_ex__", "__reduce__", "__getstate__"), ("__setstate__",)),
+    "pickle": (("__reduce_ex__", "__reduce__", "__getstate__"),),
+}
+"""By operation: groups of methods; of each group the first that the class has is run.
+
+Of `iter` the second group is what a class has that is its own iterator.
+"""
+ORDERING = ("__lt__", "__le__", "__gt__", "__ge__")
+"""`functools.total_ordering` makes the others of one of these."""
+
+_REFLECTED = {
+    ast.Add: "__radd__",
+    ast.Sub: "__rsub__",
+    ast.Mult: "__rmul__",
+    ast.MatMult: "__rmatmul__",
+    ast.Div: "__rtruediv__",
+    ast.FloorDiv: "__rfloordiv__",
+    ast.Mod: "__rmod__",
+    ast.Pow: "__rpow__",
+    ast.LShift: "__rlshift__",
+    ast.RShift: "__rrshift__",
+    ast.BitAnd: "__rand__",
+    ast.BitXor: "__rxor__",
+    ast.BitOr: "__ror__",
+}
+RUNS |= {name: ((name,),) for name in _REFLECTED.values()}
+
+UNARY = {ast.Not: "truth", ast.USub: "-", ast.UAdd: "+", ast.Invert: "~"}
+_COMPARED = {
+    ast.Eq: ("==", "=="),
+    ast.NotEq: ("!=", "!="),
+    ast.Lt: ("<", ">"),
+    ast.LtE: ("<=", ">="),
+    ast.Gt: (">", "<"),
+    ast.GtE: (">=", "<="),
+    # A container is asked for the element, or compares it with its own.
+    ast.In: ("==", "in"),
+    ast.NotIn: ("==", "in"),
+}
+"""By comparison: what it runs of the left operand, and of the right one."""
+_CONVERSIONS = {ord("r"): "repr", ord("a"): "repr", ord("s"): "str"}
+
+_FUNCTIONS = {
+    **dict.fromkeys(("list", "tuple", "set", "frozenset", "sorted"), "list"),
+    **dict.fromkeys(("sum", "min", "max", "any", "all", "enumerate", "iter"), "iter"),
+    **dict.fromkeys(("bin", "hex", "oct", "chr", "range"), "index"),
+    **{name: name for name in ("len", "hash", "str", "repr", "format", "int", "float", "complex", "bytes")},
+    **{name: name for name in ("round", "abs", "divmod", "pow", "dir", "next", "reversed")},
+    "bool": "truth",
+    "ascii": "repr",
+    "dict": "mapping",
+    "open": "fspath",
+    "os.fspath": "fspath",
+    "copy.copy": "copy",
+    "copy.deepcopy": "deepcopy",
+    "pickle.dump": "pickle",
+    "pickle.dumps": "pickle",
+}
+"""Functions that do it to their first argument; to all of them those of `_EACH`."""
+_EACH = {"zip": "iter", "print": "str", "map": "iter", "filter": "iter"}
+_LATER = frozenset({"map", "filter"})
+"""The first argument is the function."""
+
+
+BY_PREFIX = "getattr "
+"""Begins the kind of an operation that reads an attribute whose name is written only in part."""
+
+
+class Operation(NamedTuple):
+    """Something done to an operand; `kind` is a key of `RUNS`, or `BY_PREFIX` and a prefix."""
+
+    kind: str
+    operand: ast.expr
+
+
+def compared(node: ast.Compare) -> Iterator[Operation]:
+    """What a comparison, chained or not, does to its operands."""
+    left = node.left
+    for operator, right in zip(node.ops, node.comparators, strict=True):
+        both = _COMPARED.get(type(operator))
+        if both is not None:
+            yield Operation(both[0], left)
+            yield Operation(both[1], right)
+        left = right
+
+
+def computed(node: ast.BinOp) -> Iterator[Operation]:
+    """What an operator does to its right operand, where the left one does not know what to do."""
+    name = _REFLECTED.get(type(node.op))
+    if name is not None:
+        yield Operation(name, node.right)
+    if isinstance(node.op, ast.Mod) and isinstance(node.left, ast.Constant) and _is_text(node.left):
+        text = str(node.left.value)
+        for item in node.right.elts if isinstance(node.right, ast.Tuple) else (node.right,):
+            yield Operation("str", item)
+            if "%r" in text or "%a" in text:
+                yield Operation("repr", item)
+
+
+def shown(node: ast.JoinedStr) -> Iterator[Operation]:
+    """What an f-string does to what stands in it."""
+    for item in node.values:
+        if isinstance(item, ast.FormattedValue):
+            yield Operation(_CONVERSIONS.get(item.conversion, "format"), item.value)
+
+
+def called(node: ast.Call, function: str) -> Iterator[Operation]:
+    """What a call does to its arguments; `function` is the dotted name of what is called, or empty."""
+    arguments = node.args
+    if function in _FUNCTIONS:
+        if arguments:
+            yield Operation(_FUNCTIONS[function], arguments[0])
+    elif function in _EACH:
+        for argument in arguments[function in _LATER :]:
+            yield Operation(_EACH[function], argument)
+    elif isinstance(node.func, ast.Attribute) and _is_text(node.func.value):
+        if node.func.attr == "join" and arguments:
+            yield Operation("iter", arguments[0])
+        elif node.func.attr == "format":
+            for argument in (*arguments, *(keyword.value for keyword in node.keywords)):
+                yield Operation("format", argument)
+    for argument in arguments:
+        if isinstance(argument, ast.Starred):
+            yield Operation("iter", argument.value)
+    for keyword in node.keywords:
+        if keyword.arg is None:
+            yield Operation("mapping", keyword.value)
+
+
+def fetched(node: ast.Call) -> Iterator[Operation]:
+    """What `getattr(x, f"visit_{name}")` does to x: as visitors, commands and handlers are found.
+
+    The beginning must be written out: `f"visit_{name}"`, `"visit_" + name`, `"visit_%s" % name`.
+    """
+    name = node.args[1]
+    first: ast.AST = name
+    if isinstance(name, ast.JoinedStr) and name.values:
+        first = name.values[0]
+    elif isinstance(name, ast.BinOp) and isinstance(name.op, (ast.Add, ast.Mod)):
+        first = name.left
+    elif isinstance(name, ast.Call) and isinstance(name.func, ast.Attribute) and name.func.attr == "format":
+        first = name.func.value
+    if isinstance(first, ast.Constant) and isinstance(first.value, str) and first is not name:
+        prefix = re.split(r"[%{]", first.value, maxsplit=1)[0]
+        if len(prefix) > 1 and prefix.isidentifier():
+            yield Operation(BY_PREFIX + prefix, node.args[0])
+
+
+def _is_text(node: ast.expr) -> bool:
+    return isinstance(node, ast.Constant) and isinstance(node.value, str)
+
+
+def tested(node: ast.expr) -> Iterator[Operation]:
+    """What a condition does to what it is; its inner operators tell of their operands themselves."""
+    while isinstance(node, (ast.BoolOp, ast.NamedExpr)):
+        node = node.values[-1] if isinstance(node, ast.BoolOp) else node.value
+    if not isinstance(node, ast.UnaryOp):
+        yield Operation("truth", node)

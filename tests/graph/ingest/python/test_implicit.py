@@ -1,0 +1,310 @@
+"""What the language runs by itself of an operand's class, and what is fetched by a part of its name."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Mapping
+from hashlib import sha1
+from pathlib import Path
+from typing import NamedTuple
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from graph.facts import Batch, Scope
+from graph.ingest.python import reader, syntax
+from graph.ingest.python.operations import RUNS
+from graph.schema import EdgeKind, Form, Tier
+
+SCOPE = Scope("t", "r")
+
+
+class File(NamedTuple):
+    path: str
+    blob: str
+    size: int
+    language: str
+
+
+def read(files: Mapping[str, str], cache: Path, engine: bool = True) -> Batch:
+    data = {path: text.encode() for path, text in files.items()}
+    ids = {path: sha1(content).hexdigest() for path, content in data.items()}
+    contents = {ids[path]: content for path, content in data.items()}
+    sources = [File(path, ids[path], len(data[path]), "python") for path in data]
+    return reader.read(SCOPE, sources, contents.__getitem__, cache, engine=engine)
+
+
+def called(batch: Batch, *forms: Form) -> dict[str, dict[str, Tier | None]]:
+    """By caller: what it calls in these forms, each as `Class.method` or a function's name, with tiers."""
+    found: dict[str, dict[str, Tier | None]] = {}
+    for edge in batch.edges:
+        if edge.kind is EdgeKind.CALLS and edge.form in forms:
+            caller, *callees = (member.key.rpartition("::")[2] for member in edge.members)
+            found.setdefault(caller, {}).update(dict.fromkeys(callees, edge.tier))
+    return found
+
+
+METHODS = """
+    __bool__ __len__ __eq__ __hash__ __str__ __repr__ __format__ __iter__ __next__ __contains__ __delitem__
+    __radd__ __rmod__ __neg__ __pos__ __invert__ __lt__ __ge__ __int__ __float__ __complex__ __index__
+    __bytes__ __round__ __abs__ __dir__ __reversed__ __fspath__ __await__ __copy__ __deepcopy__ __reduce__
+    __setstate__ __divmod__ __getitem__ keys
+"""
+CASES = {
+    "if v: pass": "__bool__",
+    "while v: break": "__bool__",
+    "assert v": "__bool__",
+    "return not v": "__bool__",
+    "return v and 1": "__bool__",
+    "return 1 if v else 2": "__bool__",
+    "return bool(v)": "__bool__",
+    "return [x for x in () if v]": "__bool__",
+    "return (x := v) is None or len(v)": "__len__",
+    "return v == 1": "__eq__",
+    "return 1 != v": "__eq__",
+    "return v < 1": "__lt__",
+    "return 1 > v": "__lt__",
+    "return 0 <= v": "__ge__",
+    "return 1 in v": "__contains__",
+    "return v not in (1, 2)": "__eq__",
+    "return v is None": "",
+    "match v:\n        case 1: pass": "__eq__",
+    "return hash(v)": "__hash__",
+    "return {v: 1}": "__hash__ __eq__",
+    "return {v}": "__hash__ __eq__",
+    "return {}[v]": "__hash__ __eq__",
+    "return {v: 1 for _ in ()}": "__hash__ __eq__",
+    "return str(v)": "__str__",
+    "return repr(v)": "__repr__",
+    'return f"{v}"': "__format__",
+    'return f"{v!s} {v!r}"': "__str__ __repr__",
+    "return format(v)": "__format__",
+    'return "{} {x}".format(v, x=v)': "__format__",
+    'return "%s" % v': "__rmod__ __str__",
+    'return "%r %d" % (v, 1)': "__str__ __repr__",
+    "print(1, v)": "__str__",
+    "return list(v)": "__iter__ __next__ __len__",
+    "return sorted(v)": "__iter__ __next__ __len__",
+    "return [*v]": "__iter__ __next__",
+    "a, b = v": "__iter__ __next__",
+    "yield from v": "__iter__ __next__",
+    'return ",".join(v)': "__iter__ __next__",
+    "return map(str, v)": "__iter__ __next__",
+    "return zip((), v)": "__iter__ __next__",
+    "return any(v)": "__iter__ __next__",
+    "return dict(**v)": "keys __getitem__",
+    "del v[0]": "__delitem__",
+    "return 1 + v": "__radd__",
+    "return -v": "__neg__",
+    "return +v": "__pos__",
+    "return ~v": "__invert__",
+    "return int(v)": "__int__",
+    "return float(v)": "__float__",
+    "return complex(v)": "__complex__",
+    "return range(v)": "__index__",
+    "return bytes(v)": "__bytes__",
+    "return round(v)": "__round__",
+    "return dir(v)": "__dir__",
+    "return reversed(v)": "__reversed__ __len__",
+    "return open(v)": "__fspath__",
+    "return os.fspath(v)": "__fspath__",
+    "return copy.copy(v)": "__copy__ __setstate__",
+    "return clone(v)": "__deepcopy__ __setstate__",
+    "return pickle.dumps(v)": "__reduce__",
+    "return divmod(v, 2)": "__divmod__",
+    "return callable(v)": "",
+}
+HEAD = "import copy\nimport os\nimport pickle\nfrom copy import deepcopy as clone\n\n\nclass V:\n"
+PROGRAM = (
+    HEAD
+    + "".join(f"    def {name}(self, *rest): raise ValueError\n" for name in METHODS.split())
+    + "".join(f"\n\ndef f{at}(v: V):\n    {body}\n" for at, body in enumerate(CASES))
+)
+
+
+@pytest.mark.parametrize("engine", [True, False])
+def test_operations_run_methods_of_their_operands(tmp_path: Path, engine: bool) -> None:
+    found = called(read({"m.py": PROGRAM}, tmp_path, engine), Form.IMPLICIT)
+    for at, (body, names) in enumerate(CASES.items()):
+        expected = {f"V.{name}" for name in names.split()}
+        got = found.get(f"f{at}", {})
+        # What the engine tells of besides (items, iteration) is not this module's.
+        extra = {"V.__getitem__"} if body.startswith("del") else set()
+        assert expected <= set(got) <= expected | extra, body
+        assert set(got.values()) <= {Tier.TYPED}, body
+
+
+@pytest.mark.parametrize("engine", [True, False])
+def test_what_comes_first_is_run_and_bases_and_overrides_count(tmp_path: Path, engine: bool) -> None:
+    text = """
+class Base:
+    def __repr__(self): return ""
+    def __len__(self): return 1
+
+class Below(Base):
+    def __len__(self): return 2
+
+class Told(Exception):
+    def __repr__(self): return ""
+
+class Ordered:
+    def __lt__(self, other): return True
+
+def shown(one: Base, two: Told):
+    print(one)
+    return str(two)
+
+def tested(one: Base):
+    return not one
+
+def lower(one: Below):
+    return len(one)
+
+def order(one: Ordered):
+    return one >= 3
+
+def foreign(text: str, number: int):
+    return len(text) == number
+
+def shadowed(one: Base):
+    def len(x): return 0
+    return len(one)
+"""
+    batch = read({"m.py": text}, tmp_path, engine)
+    found = called(batch, Form.IMPLICIT)
+    # An exception has a __str__ of its own, outside: __repr__ may run, like an override.
+    assert found["shown"] == {"Base.__repr__": Tier.TYPED, "Told.__repr__": Tier.HIERARCHY}
+    assert found["tested"] == {"Base.__len__": Tier.TYPED}
+    assert found["lower"] == {"Below.__len__": Tier.TYPED}
+    assert found["order"] == {"Ordered.__lt__": Tier.TYPED}
+    assert "foreign" not in found
+    assert "shadowed" not in found
+    virtual = {
+        edge.members[0].key.rpartition("::")[2]: dict(edge.props)["virtual"]
+        for edge in batch.edges
+        if edge.kind is EdgeKind.CALLS and edge.form is Form.IMPLICIT
+    }
+    assert virtual["tested"], "an override of Base.__len__ may run"
+
+
+def test_a_method_that_a_class_gains_is_run_where_the_class_is_used(tmp_path: Path) -> None:
+    files = {
+        "v.py": "class V:\n    def go(self): return 1\n",
+        "use.py": "from v import V\n\n\ndef use(v: V):\n    return v == 1\n",
+    }
+    assert "use" not in called(read(files, tmp_path / "one"), Form.IMPLICIT)
+    edited = files | {"v.py": files["v.py"] + "    def __eq__(self, other): return True\n"}
+    after = called(read(edited, tmp_path / "one"), Form.IMPLICIT)
+    assert after["use"] == {"V.__eq__": Tier.TYPED}
+    assert after == called(read(edited, tmp_path / "two"), Form.IMPLICIT)
+
+
+@pytest.mark.parametrize("engine", [True, False])
+@pytest.mark.parametrize(
+    "name", ['f"visit_{kind}"', '"visit_" + kind', '"visit_%s" % kind', '"visit_{}".format(kind)']
+)
+def test_what_is_fetched_by_the_beginning_of_its_name(tmp_path: Path, name: str, engine: bool) -> None:
+    text = f"""
+class Visitor:
+    def visit(self, kind):
+        return getattr(self, {name}, None)()
+
+    def visit_any(self): pass
+    def visiting(self): pass
+
+class Compiler(Visitor):
+    def visit_name(self): pass
+    def other(self): pass
+    visit_table = {{}}
+
+class Apart:
+    def visit_apart(self): pass
+"""
+    found = called(read({"m.py": text}, tmp_path, engine), Form.HANDED)
+    assert found["Visitor.visit"] == {
+        "Visitor.visit_any": Tier.TYPED,
+        "Compiler.visit_name": Tier.HIERARCHY,
+    }
+
+
+@pytest.mark.parametrize("name", ["kind", '"visit"', 'f"{kind}_visit"', '"a-" + kind', 'f"v{kind}"'])
+def test_nothing_is_guessed_of_a_name_without_a_beginning(tmp_path: Path, name: str) -> None:
+    text = (
+        f"class A:\n    def f(self, kind):\n        getattr(self, {name}, None)\n    def visit(self): pass\n"
+    )
+    found = called(read({"m.py": text}, tmp_path), Form.HANDED).get("A.f", {})
+    assert set(found) <= ({"A.visit"} if name == '"visit"' else set())
+
+
+def test_a_module_answers_for_names_that_it_lacks(tmp_path: Path) -> None:
+    files = {
+        "pkg/__init__.py": "here = 1\n\n\ndef __getattr__(name):\n    return name\n",
+        "pkg/inner.py": "",
+        "use.py": """
+import pkg
+from pkg import late, here
+import pkg.inner
+
+def lacks(): return pkg.other
+def has(): return pkg.here, pkg.inner, pkg.__name__, here
+def inside():
+    from pkg import later
+""",
+    }
+    found = called(read(files, tmp_path), Form.IMPLICIT)
+    answering = {"__getattr__": Tier.TYPED}
+    assert found == {"lacks": answering, "inside": answering, "<module>": answering}
+
+
+def test_an_instance_answers_for_what_it_lacks(tmp_path: Path) -> None:
+    text = """
+from typing import Any
+
+class Proxy:
+    def __getattr__(self, name): return name
+    def known(self): pass
+
+def make() -> Any:
+    return Proxy()
+
+def lacks(): return make().other
+def has(): return make().known()
+"""
+    found = called(read({"m.py": text}, tmp_path), Form.IMPLICIT)
+    assert found == {"lacks": {"Proxy.__getattr__": Tier.TYPED}}
+
+
+_OPERATORS = ["+", "%", "@", "==", "<", "in", "not in", "is", "and", "or"]
+OPERAND = st.sampled_from(["v", "v.w", "v()", "v[0]", "1", "'é'", "(lambda: 0)", "None"])
+EXPRESSION = st.recursive(
+    OPERAND,
+    lambda inner: st.one_of(
+        st.tuples(inner, st.sampled_from(_OPERATORS), inner).map(
+            lambda parts: f"({parts[0]} {parts[1]} {parts[2]})"
+        ),
+        st.tuples(st.sampled_from(["not", "-", "+", "~"]), inner).map(
+            lambda parts: f"({parts[0]} {parts[1]})"
+        ),
+        st.tuples(st.sampled_from(["len", "str", "zip", "copy.copy", "getattr"]), inner, inner).map(
+            lambda parts: f"{parts[0]}({parts[1]}, {parts[2]})"
+        ),
+        st.tuples(inner, inner).map(lambda parts: f"({parts[0]} if {parts[1]} else {{{parts[0]}: 'é'}})"),
+    ),
+    max_leaves=8,
+)
+
+
+@given(EXPRESSION)
+def test_spans_are_those_of_operands_and_kinds_are_known(expression: str) -> None:
+    text = f"import copy\ndef f(v):\n    é = {expression}\n"
+    record = syntax.parse("m.py", text.encode())
+    assert record.diagnosis is None
+    lines = text.split("\n")
+    for block in record.uses.blocks:
+        for item in block.implied:
+            assert item.kind in RUNS
+            assert item.line == item.end_line
+            operand = lines[item.line - 1][item.column : item.end_column]
+            parsed = ast.parse(operand, mode="eval").body
+            assert isinstance(parsed, (ast.Name, ast.Attribute, ast.Call, ast.Subscript)), operand
