@@ -91,6 +91,7 @@ class Follower:
         self.open: list[OpenAttribute] = []
         self.operations: list[OpenOperation] = []
         self._defined = defined_kinds(program)
+        self._lacking: dict[tuple[Target, str], bool] = {}
         self._methods = methods_by_name(program)
         self._path = ""
         self._scope = 0
@@ -137,8 +138,7 @@ class Follower:
             ahead = self.evaluator.chain(self._path, self._scope, "".join(parts[: at + 1]))
             if at > base or base == 1:
                 self._touch(use, values, len(parts) - at, bool(ahead))
-            if not ahead:
-                self._answered(use, values, parts[at][1:])
+            self._answered(use, values, parts[at][1:])
             if not ahead and (at + 1 < len(parts) or use.kind in (READ, HANDED, WRITE)):
                 written = use.kind == WRITE and at + 1 == len(parts)
                 receiver = self._span(use, parts[0], len(parts) - at)
@@ -154,9 +154,17 @@ class Follower:
                 for item in self.evaluator.answering(value.path, name):
                     self._call(use, (item.target,), INFERRED, Form.IMPLICIT)
             elif value.kind == INSTANCE and use.kind != WRITE and not name.startswith("__"):
-                for item in self.evaluator.member(value, "__getattr__"):
+                hooks = self.evaluator.member(value, "__getattr__") if self._lacks(value, name) else ()
+                for item in hooks:
                     if item.kind == METHOD and item.target != self._owner:
                         self._call(use, (item.target,), INFERRED, Form.IMPLICIT, item.virtual)
+
+    def _lacks(self, value: Value, name: str) -> bool:
+        key = value.target, name
+        found = self._lacking.get(key)
+        if found is None:
+            found = self._lacking[key] = self.evaluator.lacks(value, name)
+        return found
 
     def imports(self, path: str) -> None:
         """Take in imports of names that a module answers for itself."""

@@ -8,7 +8,7 @@ from functools import cache
 from graph.ingest.python.answers import Answers
 from graph.ingest.python.dispatch import Dispatch
 from graph.ingest.python.following import OpenOperation
-from graph.ingest.python.operations import BY_PREFIX, ORDERING, RUNS
+from graph.ingest.python.operations import BY_PREFIX, LOOPS, ORDERING, RUNS
 from graph.ingest.python.program import Program
 from graph.ingest.python.receivers import Receivers
 from graph.ingest.python.records import CallSite, Target
@@ -32,21 +32,19 @@ class Operations:
     def calls(self, open_: Iterable[OpenOperation], said: Mapping[str, Answers]) -> Iterator[CallSite]:
         """The calls, where the engine or our own resolver knows an operand's class.
 
-        The engine, which follows the flow of control, is asked alone where it read the file.
+        The engine follows the flow of control. Where it was asked and knows no class, one that we inferred
+        without regard to that is a possibility like an override, no more.
         """
         for item in open_:
-            path = item.reader.path
-            if path in said:
-                classes, tier, resolver = (
-                    self._receivers.of(path).get(item.operand, ()),
-                    TYPED,
-                    Resolver.PYREFLY,
-                )
-            else:
+            path, tier, resolver = item.reader.path, TYPED, Resolver.PYREFLY
+            classes = self._receivers.of(path).get(item.operand, ()) if path in said else ()
+            if classes and item.kind in LOOPS:
+                continue
+            if not classes:
                 values = self._program.evaluator.chain(path, item.scope, item.chain)
                 known = self._program.evaluator.types_of(values)
                 classes = tuple(dict.fromkeys(value.target for value in known if value.kind == INSTANCE))
-                tier, resolver = INFERRED, Resolver.SCOPES
+                tier, resolver = MAYBE if path in said else INFERRED, Resolver.SCOPES
             for klass in classes:
                 if item.kind.startswith(BY_PREFIX):
                     yield from self._begun(item, klass, tier, resolver)

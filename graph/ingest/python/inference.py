@@ -18,6 +18,7 @@ from graph.ingest.python.module import (
     LENIENT,
     OPAQUE,
     PROPERTY,
+    RAISED,
     VALUE,
     Binding,
     ModuleRecord,
@@ -96,7 +97,8 @@ class Evaluator(Classes):
             rest = steps(chain)[2:]
         elif "<" in chain:
             inner = chain[chain.index("<") + 1 : chain.index(">")]
-            values = (Value(BUILTIN, "list", sure=False, elements=self.chain(path, scope, inner)),)
+            kind = chain[1 : chain.index("<")]
+            values = (Value(BUILTIN, kind, sure=False, elements=self.chain(path, scope, inner)),)
             rest = steps(chain[chain.index(">") + 1 :])
             rest = tuple(step for step in rest if step)
         else:
@@ -171,6 +173,8 @@ class Evaluator(Classes):
             return self._class_member(value, name, True)
         if kind == SUPER:
             return self._super_member(value, name)
+        if kind == BUILTIN and value.path == RAISED:
+            return value.elements if name in ("value", "exception") else ()
         if kind == BUILTIN:
             return (Value(EXTERNAL, f"builtins.{value.path}.{name}", sure=False),)
         definition = self.files[value.path].record.definitions[value.place]
@@ -192,7 +196,24 @@ class Evaluator(Classes):
             return (Value(EXTERNAL, f"{self.outside(klass)[0]}.{name}", sure=False),)
         if name in _OBJECT:
             return (Value(EXTERNAL, f"builtins.object.{name}", sure=False),)
-        return ()
+        return self._answered(value) if instance and not name.startswith("__") else ()
+
+    def _answered(self, value: Value) -> Values:
+        """What the `__getattr__` of an instance's class gives for an attribute that it lacks."""
+        found = self.class_attribute(value.target, "__getattr__")
+        return doubt(
+            narrow(
+                item
+                for method in self._through(found, value.target, value, True)
+                if method.kind == METHOD
+                for item in self._returned(method)
+                if item.kind == INSTANCE
+            )
+        )
+
+    def lacks(self, value: Value, name: str) -> bool:
+        """Whether a class of the program, with its bases, has no attribute of that name."""
+        return not self.outside(value.target) and not self.class_attribute(value.target, name)
 
     def class_attribute(self, klass: Target, name: str) -> Values:
         """An attribute of a class or of its instances, looked up through its bases."""

@@ -17,6 +17,9 @@ import msgspec
 from graph.ingest.python.records import Definition
 from graph.ingest.python.traits import FrameworkRecord
 
+RAISED = "raised"
+"""As `%raised<E@>`: what `pytest.raises(E)` and `assertRaises(E)` hand to their block, which holds an E."""
+
 READ, WRITE, CALL, HANDED, DECORATOR, MUTATE, DEFINE = range(7)
 """Kinds of `Use`: HANDED is a read whose value is passed on or stored, MUTATE an assignment to an item
 (`x[k] = v`, chain `x`), DEFINE a nested definition (chain `#place`)."""

@@ -410,6 +410,7 @@ class Occurrences(ABC):
         self.shadows = dict(before)
         for generator in node.generators:  # type: ignore[attr-defined]
             chain = extend(self.value(generator.iter, READ), "[]")
+            self._imply((Operation("async for" if generator.is_async else "for", generator.iter),))
             for item in flat(generator.target):
                 if isinstance(item, ast.Name):
                     self.shadows[item.id] = chain if item is generator.target else UNKNOWN

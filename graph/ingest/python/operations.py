@@ -11,6 +11,8 @@ import re
 from collections.abc import Iterator
 from typing import NamedTuple
 
+_PARTS = ("__reduce_ex__", "__reduce__", "__getstate__")
+_NEW = ("__getnewargs_ex__", "__getnewargs__")
 RUNS: dict[str, tuple[tuple[str, ...], ...]] = {
     "truth": (("__bool__", "__len__"),),
     "len": (("__len__",),),
@@ -47,14 +49,18 @@ RUNS: dict[str, tuple[tuple[str, ...], ...]] = {
     "-": (("__neg__",),),
     "+": (("__pos__",),),
     "~": (("__invert__",),),
-    "copy": (("__copy__", "__reduce_ex__", "__reduce__", "__getstate__"), ("__setstate__",)),
-    "deepcopy": (("__deepcopy__", "__reduce_ex__", "__reduce__", "__getstate__"), ("__setstate__",)),
-    "pickle": (("__reduce_ex__", "__reduce__", "__getstate__"),),
+    "copy": (("__copy__", *_PARTS), _NEW, ("__setstate__",)),
+    "deepcopy": (("__deepcopy__", *_PARTS), _NEW, ("__setstate__",)),
+    "pickle": (_PARTS, _NEW),
+    "for": (("__iter__", "__getitem__"), ("__next__",)),
+    "async for": (("__aiter__",), ("__anext__",)),
 }
 """By operation: groups of methods; of each group the first that the class has is run.
 
 Of `iter` the second group is what a class has that is its own iterator.
 """
+LOOPS = frozenset({"for", "async for"})
+"""Operations that the type engine tells of, where it knows the class."""
 ORDERING = ("__lt__", "__le__", "__gt__", "__ge__")
 """`functools.total_ordering` makes the others of one of these."""
 

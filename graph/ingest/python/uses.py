@@ -16,6 +16,7 @@ from graph.ingest.python.module import (
     NARROWED,
     OPAQUE,
     PARAMETER,
+    RAISED,
     READ,
     VALUE,
     Binding,
@@ -139,6 +140,8 @@ class Visitor(Stores):
     def _loop(self, statement: ast.stmt) -> None:
         assert isinstance(statement, (ast.For, ast.AsyncFor))
         chain = extend(self.value(statement.iter, READ), "[]")
+        kind = "async for" if isinstance(statement, ast.AsyncFor) else "for"
+        self._imply((Operation(kind, statement.iter),))
         self._target(statement.target, chain)
         self.conditional += 1
         self._inner(statement.body)
@@ -167,10 +170,22 @@ class Visitor(Stores):
             chain = self.value(item.context_expr, READ)
             if item.optional_vars is not None:
                 enter = "__aenter__" if isinstance(statement, ast.AsyncWith) else "__enter__"
-                self._target(item.optional_vars, extend(chain, f".{enter}()"))
+                held = self._raised(item.context_expr) or extend(chain, f".{enter}()")
+                self._target(item.optional_vars, held)
             for name in _ENTER[isinstance(statement, ast.AsyncWith)]:
                 self._emit(CALL, extend(chain, name), item.context_expr)
         self._inner(statement.body)
+
+    def _raised(self, node: ast.expr) -> str:
+        """What `pytest.raises(E)` and `self.assertRaises(E)` hand to the block; empty for anything else."""
+        if not isinstance(node, ast.Call) or not node.args:
+            return ""
+        name = dotted(node.func)
+        if self._dotted(name) != "pytest.raises" and name not in _ASSERTING:
+            return ""
+        first = node.args[0]
+        kinds = map(instance_of, first.elts if isinstance(first, ast.Tuple) else [first])
+        return join(f"%{RAISED}<{kind}>" for kind in kinds if kind and "<" not in kind and "|" not in kind)
 
     def _try(self, statement: ast.stmt) -> None:
         self.conditional += 1
@@ -309,6 +324,7 @@ class Visitor(Stores):
         return self.value(node, QUIET)
 
 
+_ASSERTING = ("self.assertRaises", "self.assertRaisesRegex")
 _ENTER = ((".__enter__", ".__exit__"), (".__aenter__", ".__aexit__"))
 
 

@@ -64,12 +64,15 @@ class File:
 
 
 def narrow(values: Iterable[Value]) -> Values:
-    """Each value once, at most WIDTH; several are none of them sure."""
+    """Each value once, at most WIDTH; several are none of them sure. What containers hold is put together."""
     found: dict[tuple[int, str, int], Value] = {}
     for value in values:
         key = value[:3]
-        if key not in found or value.elements:
+        known = found.get(key)
+        if known is None or not known.elements:
             found[key] = value
+        elif value.elements and value.elements != known.elements:
+            found[key] = value._replace(elements=narrow((*known.elements, *value.elements)))
     if len(found) < 2:
         return tuple(found.values())
     return tuple(

@@ -308,3 +308,94 @@ def test_spans_are_those_of_operands_and_kinds_are_known(expression: str) -> Non
             operand = lines[item.line - 1][item.column : item.end_column]
             parsed = ast.parse(operand, mode="eval").body
             assert isinstance(parsed, (ast.Name, ast.Attribute, ast.Call, ast.Subscript)), operand
+
+
+@pytest.mark.parametrize("engine", [True, False])
+def test_an_exception_that_a_test_expects_is_known(tmp_path: Path, engine: bool) -> None:
+    text = """
+import unittest
+import pytest
+from pytest import raises as expected
+
+class Refused(Exception):
+    def __str__(self): return ""
+    def code(self): return 1
+
+class Late(Refused):
+    def code(self): return 2
+
+def test_one():
+    with pytest.raises(Refused, match="x") as info:
+        pass
+    assert str(info.value) == ""
+
+def test_either():
+    with expected((Refused, Late)) as info:
+        pass
+    info.value.code()
+
+def test_other(raises):
+    with raises(Refused) as info:
+        pass
+    str(info.value)
+
+class TestIt(unittest.TestCase):
+    def test_two(self):
+        with self.assertRaises(Refused) as held:
+            pass
+        str(held.exception)
+"""
+    batch = read({"test_m.py": text}, tmp_path, engine)
+    implied = called(batch, Form.IMPLICIT)
+    tier = Tier.HIERARCHY if engine else Tier.TYPED
+    assert implied["test_one"]["Refused.__str__"] in (tier, Tier.TYPED)
+    assert implied["TestIt.test_two"]["Refused.__str__"] in (tier, Tier.TYPED)
+    assert "Refused.__str__" not in implied.get("test_other", {})
+    assert {"Refused.code", "Late.code"} <= set(called(batch, Form.PLAIN)["test_either"])
+
+
+def test_what_an_instance_answers_with_is_followed(tmp_path: Path) -> None:
+    text = """
+class Kind:
+    def __getattr__(self, name):
+        found = Kind()
+        return found
+    def __contains__(self, other): return True
+    def own(self): return 1
+
+ROOT = Kind()
+LEAF = ROOT.leaf.deeper
+
+def has(x): return x in LEAF
+def own(): return LEAF.own()
+"""
+    batch = read({"m.py": text}, tmp_path)
+    assert set(called(batch, Form.IMPLICIT)["has"]) == {"Kind.__contains__"}
+    assert set(called(batch, Form.PLAIN)["own"]) == {"Kind.own"}
+
+
+def test_loops_are_followed_where_the_engine_knows_no_class(tmp_path: Path) -> None:
+    text = """
+from typing import Any
+
+class Row:
+    def __iter__(self): return self
+    def __next__(self): return 1
+
+class Later:
+    def __aiter__(self): return self
+    async def __anext__(self): return 1
+
+def row() -> Any: return Row()
+def later() -> Any: return Later()
+
+def loop():
+    for item in row(): pass
+def inside(): return [item for item in row()]
+async def wait():
+    async for item in later(): pass
+"""
+    for engine in (True, False):
+        found = called(read({"m.py": text}, tmp_path / str(engine), engine), Form.IMPLICIT)
+        assert set(found["loop"]) == set(found["inside"]) == {"Row.__iter__", "Row.__next__"}
+        assert set(found["wait"]) == {"Later.__aiter__", "Later.__anext__"}
