@@ -83,6 +83,8 @@ class Occurrences(ABC):
         self.quiet = False
         self.script = False
         self.conditional = 0
+        self.marks: list[ast.expr] = []
+        """Decorators of the classes around."""
         self._visit: dict[type, Callable[[ast.expr, int], str]] = {
             ast.Name: self._name,
             ast.Attribute: self._attribute,
@@ -180,8 +182,11 @@ class Occurrences(ABC):
         for block in self.sink:
             block.uses.append(use)
 
-    def _imply(self, operations: Iterable[Operation]) -> None:
-        """What the language runs by itself of classes whose instances are operated on."""
+    def _imply(self, operations: Iterable[Operation], chain: str = "") -> None:
+        """What the language runs by itself of classes whose instances are operated on.
+
+        `chain`: what the operand stands for, where that is not what is written.
+        """
         if self.quiet:
             return
         for kind, node in operations:
@@ -192,7 +197,7 @@ class Occurrences(ABC):
             if not self.ascii_only:
                 column = self._characters(line, column)
                 end_column = self._characters(end_line, end_column)
-            found = Implied(kind, self._standing_for(node), line, column, end_line, end_column)
+            found = Implied(kind, chain or self._standing_for(node), line, column, end_line, end_column)
             for block in self.sink:
                 block.implied.append(found)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 from graph.ingest.python.expressions import dotted
 from graph.ingest.python.traits import FixtureMark, Mark
@@ -66,3 +66,26 @@ def _texts(node: ast.expr) -> tuple[str, ...]:
     if isinstance(node, (ast.List, ast.Tuple, ast.Set)):
         return tuple(text for element in node.elts for text in _texts(element))
     return ()
+
+
+def varied(decorators: Iterable[ast.expr]) -> Iterator[tuple[str, ast.expr]]:
+    """Parameters that `parametrize` marks set, each with one of the values that are written out for it."""
+    for expression in decorators:
+        if isinstance(expression, ast.Call) and dotted(expression.func).endswith("mark.parametrize"):
+            said = mark(0, "parametrize", expression)
+            rows = expression.args[1] if len(expression.args) > 1 else None
+            for keyword in expression.keywords:
+                rows = keyword.value if keyword.arg == "argvalues" else rows
+            for row in rows.elts if isinstance(rows, (ast.List, ast.Tuple, ast.Set)) else ():
+                for name, value in zip(said.names, _cells(row, len(said.names)), strict=False):
+                    if name not in said.indirect:
+                        yield name, value
+
+
+def _cells(row: ast.expr, count: int) -> Sequence[ast.expr]:
+    """The values of one set of parameters."""
+    if isinstance(row, ast.Call) and dotted(row.func).rpartition(".")[2] == "param":
+        return row.args
+    if count == 1:
+        return [row]
+    return row.elts if isinstance(row, (ast.List, ast.Tuple)) else []

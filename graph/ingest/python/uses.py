@@ -38,6 +38,7 @@ from graph.ingest.python.outline import (
     is_typing_guard,
     only_binds,
 )
+from graph.ingest.python.pytest_marks import varied
 from graph.ingest.python.signatures import flags_of, parameters_of
 from graph.ingest.python.stores import Stores
 from graph.schema import Sort
@@ -168,10 +169,10 @@ class Visitor(Stores):
         assert isinstance(statement, (ast.With, ast.AsyncWith))
         for item in statement.items:
             chain = self.value(item.context_expr, READ)
+            raised = self._raised(item.context_expr)
             if item.optional_vars is not None:
                 enter = "__aenter__" if isinstance(statement, ast.AsyncWith) else "__enter__"
-                held = self._raised(item.context_expr) or extend(chain, f".{enter}()")
-                self._target(item.optional_vars, held)
+                self._target(item.optional_vars, raised or extend(chain, f".{enter}()"))
             for name in _ENTER[isinstance(statement, ast.AsyncWith)]:
                 self._emit(CALL, extend(chain, name), item.context_expr)
         self._inner(statement.body)
@@ -185,7 +186,10 @@ class Visitor(Stores):
             return ""
         first = node.args[0]
         kinds = map(instance_of, first.elts if isinstance(first, ast.Tuple) else [first])
-        return join(f"%{RAISED}<{kind}>" for kind in kinds if kind and "<" not in kind and "|" not in kind)
+        chain = join(f"%{RAISED}<{kind}>" for kind in kinds if kind and "<" not in kind and "|" not in kind)
+        if chain and (name.endswith("Regex") or any(word.arg == "match" for word in node.keywords)):
+            self._imply((Operation("str", node),), extend(chain, ".value"))  # what it says is looked at
+        return chain
 
     def _try(self, statement: ast.stmt) -> None:
         self.conditional += 1
@@ -248,6 +252,8 @@ class Visitor(Stores):
         self.scope = self._scope(place, outer.place)
         self._own((place,))
         self._parameters(statement)
+        of_class = self.outline.drafts[outer.place].sort is Sort.CLASS
+        self._varied([*statement.decorator_list, *(self.marks if of_class else ())])
         self._body(statement.body)
         flags = flags_of(statement, self.generator)
         results = [item for item in dict.fromkeys(self.results) if item != UNKNOWN][:6]
@@ -272,6 +278,14 @@ class Visitor(Stores):
         for rest, kind in ((arguments.vararg, "%tuple"), (arguments.kwarg, "%dict")):
             if rest is not None:
                 self._bind(rest.arg, PARAMETER, kind, self.scope.place)
+
+    def _varied(self, decorators: Sequence[ast.expr]) -> None:
+        """A test's parameter holds what `parametrize` gives it."""
+        for name, value in varied(decorators):
+            found = self.scope.names.get(name)
+            chain = self._standing_for(value)
+            if found and len(found) < 8 and not chain.startswith(UNKNOWN):
+                found.append(Binding(VALUE, chain, self.scope.parent, False))
 
     def _define(self, name: str, place: int, node: ast.stmt) -> None:
         self._bind(name, DEFINED, "", place)
@@ -307,12 +321,13 @@ class Visitor(Stores):
             chain = self.value(keyword.value, READ)
             metaclass = chain if keyword.arg == "metaclass" else metaclass
         self.uses.classes.append(ClassRecord(place, bases, metaclass))
-        saved = self.shadows, self.conditional
+        saved = self.shadows, self.conditional, self.marks
         self.shadows, self.conditional = {}, 0
+        self.marks = [*statement.decorator_list, *self.marks]
         self.scope = self._scope(place, outer.place)
         self._own((place,))
         self._body(statement.body)
-        self.shadows, self.conditional = saved
+        self.shadows, self.conditional, self.marks = saved
         self.scope = outer
         self._own(owners)
 

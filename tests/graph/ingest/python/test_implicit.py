@@ -399,3 +399,72 @@ async def wait():
         found = called(read({"m.py": text}, tmp_path / str(engine), engine), Form.IMPLICIT)
         assert set(found["loop"]) == set(found["inside"]) == {"Row.__iter__", "Row.__next__"}
         assert set(found["wait"]) == {"Later.__aiter__", "Later.__anext__"}
+
+
+@pytest.mark.parametrize("engine", [True, False])
+def test_a_parameter_holds_what_parametrize_gives_it(tmp_path: Path, engine: bool) -> None:
+    text = """
+import pytest
+
+class One:
+    def go(self): return 1
+
+class Two:
+    def go(self): return 2
+
+class Three:
+    def go(self): return 3
+
+@pytest.fixture
+def given(request): return request.param
+
+@pytest.mark.parametrize("kind", [One, pytest.param(Two, id="two"), 3, lambda: None])
+def test_single(kind):
+    kind().go()
+
+@pytest.mark.parametrize(("kind", "size"), [(One, 1), (Three, 2)])
+@pytest.mark.parametrize(argnames="other", argvalues=(Two(),))
+def test_several(kind, size, other):
+    kind().go()
+    other.go()
+
+@pytest.mark.parametrize("given", [Three], indirect=True)
+def test_indirect(given):
+    given().go()
+
+@pytest.mark.parametrize("kind", [One, Three])
+class TestAll:
+    def test_class(self, kind):
+        kind().go()
+
+@pytest.mark.parametrize("kind", One)
+def test_odd(kind):
+    kind().go()
+"""
+    batch = read({"test_m.py": text}, tmp_path, engine)
+    found = called(batch, Form.PLAIN, Form.HANDED)
+    assert {"One.go", "Two.go"} == {name for name in found["test_single"] if name.endswith(".go")}
+    assert {"One.go", "Two.go", "Three.go"} == {n for n in found["test_several"] if n.endswith(".go")}
+    assert {"One.go", "Three.go"} == {n for n in found["TestAll.test_class"] if n.endswith(".go")}
+    assert Tier.TYPED not in found.get("test_odd", {}).values()
+    assert Tier.TYPED not in found.get("test_indirect", {}).values()
+    assert {"One", "Two"} <= set(called(batch, Form.CONSTRUCTOR)["test_single"])
+
+
+def test_what_an_expected_exception_says_is_looked_at(tmp_path: Path) -> None:
+    text = """
+import pytest
+
+class Refused(Exception):
+    def __str__(self): return ""
+
+def test_match():
+    with pytest.raises(Refused, match="x"):
+        pass
+
+def test_kind():
+    with pytest.raises(Refused):
+        pass
+"""
+    found = called(read({"test_m.py": text}, tmp_path), Form.IMPLICIT)
+    assert found == {"test_match": {"Refused.__str__": Tier.HIERARCHY}}
