@@ -15,10 +15,10 @@ from graph.ingest.python.module import (
     CLASSMETHOD,
     DEFINED,
     GENERATOR,
+    HOLDING,
     LENIENT,
     OPAQUE,
     PROPERTY,
-    RAISED,
     VALUE,
     Binding,
     ModuleRecord,
@@ -173,8 +173,8 @@ class Evaluator(Classes):
             return self._class_member(value, name, True)
         if kind == SUPER:
             return self._super_member(value, name)
-        if kind == BUILTIN and value.path == RAISED:
-            return value.elements if name in ("value", "exception") else ()
+        if kind == BUILTIN and value.path in HOLDING:
+            return value.elements if name in HOLDING[value.path] else ()
         if kind == BUILTIN:
             return (Value(EXTERNAL, f"builtins.{value.path}.{name}", sure=False),)
         definition = self.files[value.path].record.definitions[value.place]
@@ -403,6 +403,22 @@ class Evaluator(Classes):
         if value.path.startswith(_OPAQUE_CALLS):
             return ()
         return (Value(EXTERNAL, value.path + "()", sure=False),)
+
+    def provided(self, fixture: Target) -> Values:
+        """What a fixture hands over: what it returns, or yields."""
+        found = self._returned(Value(OBJECT, fixture.path, fixture.place))
+        return narrow(
+            item
+            for value in found
+            for item in (value.elements if value.kind == BUILTIN and value.path == "generator" else (value,))
+        )
+
+    def hand(self, given: Mapping[Target, Mapping[str, tuple[Target, ...]]]) -> None:
+        """Say what tests are handed; what was asked before that is asked anew."""
+        self.given = given
+        self._chains.clear()
+        self._types.clear()
+        self._members.clear()
 
     def _returned(self, value: Value) -> Values:
         """Values that a function returns, by its annotation or its return statements."""

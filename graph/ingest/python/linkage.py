@@ -125,6 +125,7 @@ def whole(
     """
     program = Program(given.scope, given.records, given.ids)
     table = fixtures.table(program, configuration.read(given.settings))
+    program.evaluator.hand(table.parameters)
     progress("linking", 0, len(given.records))
     taking = taking or _unheard
     tests: list[Fact] = []
@@ -167,6 +168,7 @@ def step(last: Linkage, given: Input, ask: Asking, progress: Progress = silent) 
     if changed is None:
         return None
     program = Program(given.scope, given.records, given.ids)
+    program.evaluator.hand(last.table.parameters)
     progress("linking", 0, len(changed))
     link = partial(scopes.link, program, changed, progress)
     linked, said = _linked(program, link, last.table, ask, last.said, progress)

@@ -49,6 +49,8 @@ class Lookup(ABC):
     def __init__(self, records: Mapping[str, ModuleRecord], roots: Roots) -> None:
         self.roots = roots
         self.files: dict[str, File] = {path: File(record) for path, record in records.items()}
+        self.given: Mapping[Target, Mapping[str, tuple[Target, ...]]] = {}
+        """By test or fixture: the fixtures that its parameters get, as soon as that is known."""
         self._members: dict[tuple[str, str], Values | int] = {}
         self._open = 0
         self._circles = 0
@@ -82,6 +84,10 @@ class Lookup(ABC):
     @abstractmethod
     def types_of(self, values: Values) -> Values:
         """Values with constants, attributes and properties replaced by what they hold."""
+
+    @abstractmethod
+    def provided(self, fixture: Target) -> Values:
+        """What a fixture hands over."""
 
     def flags(self, target: Target) -> int:
         """Flags of a function (see module.py); 0 for anything else."""
@@ -208,6 +214,9 @@ class Lookup(ABC):
             found = self.chain(path, scope.parent, item.chain)
             if found:
                 return tuple(value._replace(sure=False, virtual=True) for value in found)
+        fixtures = self.given.get(Target(path, scope.place), {}).get(name)
+        if fixtures:
+            return narrow(value for fixture in fixtures for value in self.provided(fixture))
         definitions = self.files[path].record.definitions
         function = self.files[path].functions.get(scope.place)
         parent = definitions[scope.place].parent

@@ -17,8 +17,11 @@ import msgspec
 from graph.ingest.python.records import Definition
 from graph.ingest.python.traits import FrameworkRecord
 
-RAISED = "raised"
-"""As `%raised<E@>`: what `pytest.raises(E)` and `assertRaises(E)` hand to their block, which holds an E."""
+RAISED, REQUEST = "raised", "request"
+HOLDING = {RAISED: ("value", "exception"), REQUEST: ("param",)}
+"""What holds a value, and the attributes that it is read by. As `%raised<E@>`: what `pytest.raises(E)` and
+`assertRaises(E)` hand to their block, which holds an E; and a fixture's request, which holds one
+of its `params`."""
 
 READ, WRITE, CALL, HANDED, DECORATOR, MUTATE, DEFINE = range(7)
 """Kinds of `Use`: HANDED is a read whose value is passed on or stored, MUTATE an assignment to an item

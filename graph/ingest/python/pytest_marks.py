@@ -82,6 +82,16 @@ def varied(decorators: Iterable[ast.expr]) -> Iterator[tuple[str, ast.expr]]:
                         yield name, value
 
 
+def listed(decorators: Iterable[ast.expr]) -> Iterator[ast.expr]:
+    """What the `params` of a fixture list, where it is written out."""
+    for expression in decorators:
+        if isinstance(expression, ast.Call) and dotted(expression.func).rpartition(".")[2] == "fixture":
+            for keyword in expression.keywords:
+                if keyword.arg == "params" and isinstance(keyword.value, (ast.List, ast.Tuple, ast.Set)):
+                    for row in keyword.value.elts:
+                        yield from _cells(row, 1)
+
+
 def _cells(row: ast.expr, count: int) -> Sequence[ast.expr]:
     """The values of one set of parameters."""
     if isinstance(row, ast.Call) and dotted(row.func).rpartition(".")[2] == "param":

@@ -18,6 +18,7 @@ from graph.ingest.python.module import (
     PARAMETER,
     RAISED,
     READ,
+    REQUEST,
     VALUE,
     Binding,
     ClassRecord,
@@ -38,7 +39,7 @@ from graph.ingest.python.outline import (
     is_typing_guard,
     only_binds,
 )
-from graph.ingest.python.pytest_marks import varied
+from graph.ingest.python.pytest_marks import listed, varied
 from graph.ingest.python.signatures import flags_of, parameters_of
 from graph.ingest.python.stores import Stores
 from graph.schema import Sort
@@ -282,10 +283,16 @@ class Visitor(Stores):
     def _varied(self, decorators: Sequence[ast.expr]) -> None:
         """A test's parameter holds what `parametrize` gives it."""
         for name, value in varied(decorators):
-            found = self.scope.names.get(name)
+            self._given(name, self._standing_for(value))
+        for value in listed(decorators):
             chain = self._standing_for(value)
-            if found and len(found) < 8 and not chain.startswith(UNKNOWN):
-                found.append(Binding(VALUE, chain, self.scope.parent, False))
+            if "<" not in chain and "|" not in chain and not chain.startswith(UNKNOWN):
+                self._given("request", f"%{REQUEST}<{chain}>")
+
+    def _given(self, name: str, chain: str) -> None:
+        found = self.scope.names.get(name)
+        if found and len(found) < 8 and not chain.startswith(UNKNOWN):
+            found.append(Binding(VALUE, chain, self.scope.parent, False))
 
     def _define(self, name: str, place: int, node: ast.stmt) -> None:
         self._bind(name, DEFINED, "", place)

@@ -468,3 +468,52 @@ def test_kind():
 """
     found = called(read({"test_m.py": text}, tmp_path), Form.IMPLICIT)
     assert found == {"test_match": {"Refused.__str__": Tier.HIERARCHY}}
+
+
+@pytest.mark.parametrize("engine", [True, False])
+def test_a_parameter_holds_what_its_fixture_gives(tmp_path: Path, engine: bool) -> None:
+    files = {
+        "kinds.py": """
+class One:
+    def go(self): return 1
+    def __len__(self): return 1
+
+class Two:
+    def go(self): return 2
+""",
+        "conftest.py": """
+import pytest
+from kinds import One, Two
+
+@pytest.fixture(params=[One, pytest.param(Two, id="two")])
+def kind(request): return request.param
+
+@pytest.fixture
+def made(kind):
+    yield kind()
+
+@pytest.fixture
+def plain(made): return made
+""",
+        "test_m.py": """
+def test_kind(kind): kind().go()
+def test_made(made): made.go()
+def test_plain(plain):
+    plain.go()
+    return len(plain)
+def helper(made): made.go()
+""",
+    }
+    batch = read(files, tmp_path, engine)
+    found = called(batch, Form.PLAIN, Form.HANDED)
+    for name in ("test_kind", "test_made", "test_plain"):
+        tiers = {method: tier for method, tier in found[name].items() if method.endswith(".go")}
+        assert set(tiers) == {"One.go", "Two.go"}, name
+        assert set(tiers.values()) <= {Tier.TYPED, Tier.HIERARCHY}, name
+    assert "One.__len__" in called(batch, Form.IMPLICIT)["test_plain"]
+    assert set(found["helper"].values()) == {Tier.AMBIGUOUS}, "no test, so that nothing hands it anything"
+    # What a fixture gives moves what its tests run, though their own file stands as it was.
+    edited = files | {"conftest.py": files["conftest.py"].replace("return made", "return 3")}
+    after = called(read(edited, tmp_path, engine), Form.PLAIN, Form.HANDED)
+    assert after == called(read(edited, tmp_path / "fresh", engine), Form.PLAIN, Form.HANDED)
+    assert not {Tier.TYPED, Tier.HIERARCHY} & set(after.get("test_plain", {}).values())
