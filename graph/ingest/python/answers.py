@@ -13,7 +13,7 @@ import msgspec
 
 from graph.ingest.python.module import ModuleRecord
 from graph.ingest.python.records import Definition, Site, Target
-from graph.ingest.python.report import Place, Report, Use
+from graph.ingest.python.report import Known, Place, Report, Use
 from graph.ingest.python.rewriting import Insertion, Origin, characters
 from graph.schema import Sort
 
@@ -48,7 +48,8 @@ class Answers(msgspec.Struct, array_like=True):
     names: list[Named]
     answers: list[Answer]
     types: list[tuple[Site, tuple[int, ...]]] = []
-    """Expressions of the repository's types: the classes they are instances of, as in `names`."""
+    """Expressions of the repository's types: the classes they are instances of, as in `names`; `~place` where
+    it is the class itself."""
     interface: str = ""
     """What other files' answers may rest on (see `memory.interface`)."""
 
@@ -130,7 +131,7 @@ def collect(
 def _of_file(
     path: str,
     uses: list[Use],
-    types: list[tuple[Site, tuple[Place, ...]]],
+    types: list[tuple[Site, tuple[Known, ...]]],
     records: Mapping[str, ModuleRecord],
     places: Places,
     origin: Origin,
@@ -168,7 +169,11 @@ def _of_file(
     typed = []
     for span, classes in types:
         site = origin.site(span)
-        found = tuple(name(target) for place in classes if (target := places.target(place)) is not None)
+        found = tuple(
+            ~name(target) if kind.itself else name(target)
+            for kind in classes
+            if (target := places.target(kind.place)) is not None
+        )
         if site is not None and found:
             typed.append((places.site(path, site), found))
     named = [_named(records, target) for target in names]

@@ -44,8 +44,8 @@ class Attributes:
         done = Finished([], [])
         for item in open_:
             if item.reader.path in said:
-                for klass in self._receivers.of(item.reader.path).get(item.receiver, ()):
-                    self._attribute(item, klass, done)
+                for receiver in self._receivers.of(item.reader.path).get(item.receiver, ()):
+                    self._attribute(item, receiver.klass, done)
         return done
 
     def _attribute(self, item: OpenAttribute, klass: Target, done: Finished) -> None:

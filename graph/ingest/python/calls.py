@@ -122,6 +122,8 @@ class Merger:
             elif not self._says(mine, target) or not self._in_sight(answer.caller, target):
                 form = Form.HANDED
             groups[form].append((target, dispatched, names[receiver] if receiver >= 0 else None))
+            if how == "class":
+                groups[form] += [(made, False, None) for made in self._dispatch.making(target)]
         if not groups:
             sure = any(s.targets and s.tier in SURE for s in mine)
             if answer.external and not answer.reason and not sure:

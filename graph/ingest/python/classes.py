@@ -98,6 +98,20 @@ class Classes(Lookup):
             del self._mro[klass]
         return found
 
+    def metaclasses(self, klass: Target) -> tuple[Target, ...]:
+        """The metaclass of a class, where the program has it: its own, else that of the nearest base."""
+        for base in self.mro(klass):
+            record = self.files[base.path].classes.get(base.place)
+            if record is not None and record.metaclass:
+                parent = self.files[base.path].record.definitions[base.place].parent
+                values = self.types_of(self.chain(base.path, parent, record.metaclass))
+                return tuple(
+                    value.target
+                    for value in values
+                    if value.kind == OBJECT and value.place in self.files[value.path].classes
+                )
+        return ()
+
     def outside(self, klass: Target) -> tuple[str, ...]:
         """Dotted names of the bases outside the program, of a class and of its bases."""
         return tuple(

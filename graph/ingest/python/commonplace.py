@@ -93,6 +93,24 @@ def methods_by_name(program: Program) -> dict[str, tuple[Target, ...]]:
     return {name: tuple(targets) for name, targets in found.items()}
 
 
+_MADE_OF_FIELDS = ("dataclass", "define", "frozen", "mutable", "attrs", "attributes", "s")
+
+
+def dataclasses(program: Program) -> frozenset[Target]:
+    """Classes that a decorator (of dataclasses or attrs) gives an `__init__` made of their fields."""
+    found: set[Target] = set()
+    for path, record in program.records.items():
+        written = record.frameworks
+        for item in written.decorations if written is not None else ():
+            value = item.value
+            while written is not None and isinstance(value, int):
+                value = written.calls[value].callee
+            named = str(value).rpartition(".")[2] in _MADE_OF_FIELDS
+            if named and item.place >= 0 and record.definitions[item.place].sort is Sort.CLASS:
+                found.add(Target(path, item.place))
+    return frozenset(found)
+
+
 def defined_kinds(program: Program) -> frozenset[str]:
     """Operations (see operations.py) of which some class of the program defines what they run."""
     names = {
@@ -101,6 +119,9 @@ def defined_kinds(program: Program) -> frozenset[str]:
         for definition in record.definitions
         if definition.sort is Sort.METHOD
     }
-    return frozenset(kind for kind, groups in RUNS.items() if not names.isdisjoint(chain(*groups))) | (
-        frozenset(("<", "<=", ">", ">=")) if not names.isdisjoint(ORDERING) else frozenset()
-    )
+    found = {kind for kind, groups in RUNS.items() if not names.isdisjoint(chain(*groups))} | {"raise"}
+    if not names.isdisjoint(ORDERING):
+        found |= {"<", "<=", ">", ">="}
+    if "__class_getitem__" in names:
+        found.add("class item")
+    return frozenset(found)

@@ -24,6 +24,9 @@ class Classes(Protocol):
     def attribute(self, klass: Target, name: str) -> tuple[Target, ...]:
         """What a class's attribute may be."""
 
+    def making(self, klass: Target) -> tuple[Target, ...]:
+        """What calling a class runs besides `__new__` and `__init__`."""
+
 
 class Dispatch:
     """Classes below a class, and the members they define anew."""
@@ -45,6 +48,7 @@ class Dispatch:
                         if ancestor != klass:
                             self._below[ancestor].append(klass)
         self.below = cache(self._find_below)
+        self.making = cache(classes.making)
         self._declared: dict[Target, tuple[Target, ...]] = {}
         for path, record in records.items():
             self._declare(path, record)

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 from graph.ingest.python.chains import last, steps
-from graph.ingest.python.commonplace import COMMON, MUTATORS, defined_kinds, methods_by_name
+from graph.ingest.python.commonplace import COMMON, MUTATORS, dataclasses, defined_kinds, methods_by_name
 from graph.ingest.python.imports import importing
 from graph.ingest.python.module import (
     CALL,
@@ -91,6 +91,7 @@ class Follower:
         self.open: list[OpenAttribute] = []
         self.operations: list[OpenOperation] = []
         self._defined = defined_kinds(program)
+        self._dataclasses = dataclasses(program)
         self._lacking: dict[tuple[Target, str], bool] = {}
         self._methods = methods_by_name(program)
         self._path = ""
@@ -330,7 +331,8 @@ class Follower:
     def constructors(self, klass: Target) -> Iterator[Target]:
         """A class, and the functions of the program that run when it is called."""
         yield klass
-        for name in ("__new__", "__init__", "__post_init__"):
+        yield from self.program.making(klass)
+        for name in ("__new__", "__init__"):
             for base in self.evaluator.mro(klass):
                 found = self.evaluator.own_member(base, name)
                 if found:
@@ -412,6 +414,14 @@ class Follower:
                 for item in self.evaluator.own_member(base, name):
                     self._write(use, item._replace(sure=False))
 
+    def _field_call(self, use: Use, targets: tuple[Target, ...], tier: Tier) -> None:
+        """Making a dataclass's instance runs what its fields are handed: `default_factory`, `converter`."""
+        klass = Target(self._path, max(self.program.definition(self._owner).parent, 0))
+        if klass in self._dataclasses and self.program.definition(self._owner).sort is Sort.ATTRIBUTE:
+            owner, self._owner = self._owner, klass
+            self._call(use, targets, tier, Form.HANDED)
+            self._owner = owner
+
     def _handed(self, use: Use, values: Values) -> None:
         for value in values:
             if value.kind not in (OBJECT, METHOD):
@@ -424,8 +434,11 @@ class Follower:
             tier = BOUND_ONCE if value.sure else INFERRED
             if use.kind == HANDED and sort in (Sort.FUNCTION, Sort.METHOD):
                 self._call(use, (value.target,), tier, Form.HANDED, value.virtual)
+                self._field_call(use, (value.target,), tier)
             elif sort is Sort.CLASS and use.kind == HANDED and not value.virtual:
-                self._call(use, tuple(self.constructors(value.target)), tier, Form.HANDED)
+                made = tuple(self.constructors(value.target))
+                self._call(use, made, tier, Form.HANDED)
+                self._field_call(use, made, tier)
             elif value.target != self._owner:
                 self._read(use, value)
 

@@ -91,6 +91,7 @@ def link(
         lambda: wrappers.kept_calls(flow, modules),
         lambda: protocols.decorator_calls(flow),
         lambda: protocols.class_calls(flow),
+        lambda: protocols.generic_calls(flow),
         lambda: protocols.descriptor_calls(flow, references),
         lambda: protocols.alias_calls(flow, sites),
     ]

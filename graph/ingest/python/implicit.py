@@ -8,11 +8,11 @@ from functools import cache
 from graph.ingest.python.answers import Answers
 from graph.ingest.python.dispatch import Dispatch
 from graph.ingest.python.following import OpenOperation
-from graph.ingest.python.operations import BY_PREFIX, LOOPS, ORDERING, RUNS
+from graph.ingest.python.operations import BY_PREFIX, LOOPS, OF_CLASSES, ORDERING, RUNS
 from graph.ingest.python.program import Program
-from graph.ingest.python.receivers import Receivers
+from graph.ingest.python.receivers import Receiver, Receivers
 from graph.ingest.python.records import CallSite, Target
-from graph.ingest.python.values import INSTANCE
+from graph.ingest.python.values import INSTANCE, OBJECT
 from graph.schema import TIER_OF, Form, Resolver, Sort, Tier
 
 TYPED = TIER_OF[Resolver.PYREFLY, "attribute of a typed receiver"]
@@ -37,27 +37,64 @@ class Operations:
         """
         for item in open_:
             path, tier, resolver = item.reader.path, TYPED, Resolver.PYREFLY
-            classes = self._receivers.of(path).get(item.operand, ()) if path in said else ()
-            if classes and item.kind in LOOPS:
-                continue
-            if not classes:
-                values = self._program.evaluator.chain(path, item.scope, item.chain)
-                known = self._program.evaluator.types_of(values)
-                classes = tuple(dict.fromkeys(value.target for value in known if value.kind == INSTANCE))
+            known = self._receivers.of(path).get(item.operand, ())
+            if not known:
+                known = self._inferred(item)
                 tier, resolver = MAYBE if path in said else INFERRED, Resolver.SCOPES
-            for klass in classes:
-                if item.kind.startswith(BY_PREFIX):
-                    yield from self._begun(item, klass, tier, resolver)
-                    continue
-                for target, certain in self._run(klass, item.kind):
-                    if target == item.reader:
-                        continue
-                    virtual, others = self._dispatch.below(target, klass)
-                    site = CallSite(item.reader, item.operand, (target,), tier, Form.IMPLICIT, resolver)
-                    site = site._replace(virtual=virtual, name=self._dispatch.name(target))
-                    yield site if certain else site._replace(tier=MAYBE)
-                    for other in others:
-                        yield site._replace(targets=(other,), tier=MAYBE, virtual=False)
+            elif item.kind in LOOPS:
+                continue
+            for klass, itself in known:
+                if itself:
+                    yield from self._made(item, klass, tier, resolver)
+                elif item.kind not in OF_CLASSES:
+                    yield from self._done(item, klass, tier, resolver)
+
+    def _inferred(self, item: OpenOperation) -> tuple[Receiver, ...]:
+        """What our own resolver takes an operand for."""
+        evaluator = self._program.evaluator
+        found: dict[Receiver, None] = {}
+        for value in evaluator.types_of(evaluator.chain(item.reader.path, item.scope, item.chain)):
+            if value.kind == INSTANCE:
+                found[Receiver(value.target, False)] = None
+            elif value.kind == OBJECT and self._program.definition(value.target).sort is Sort.CLASS:
+                found[Receiver(value.target, True)] = None
+        return tuple(found)
+
+    def _done(self, item: OpenOperation, klass: Target, tier: Tier, resolver: Resolver) -> Iterator[CallSite]:
+        """What is done to an instance of a class."""
+        if item.kind.startswith(BY_PREFIX):
+            yield from self._begun(item, klass, tier, resolver)
+            return
+        for target, certain in self._run(klass, item.kind):
+            if target == item.reader:
+                continue
+            virtual, others = self._dispatch.below(target, klass)
+            site = CallSite(item.reader, item.operand, (target,), tier, Form.IMPLICIT, resolver)
+            site = site._replace(virtual=virtual, name=self._dispatch.name(target))
+            yield site if certain else site._replace(tier=MAYBE)
+            for other in others:
+                yield site._replace(targets=(other,), tier=MAYBE, virtual=False)
+
+    def _made(self, item: OpenOperation, klass: Target, tier: Tier, resolver: Resolver) -> Iterator[CallSite]:
+        """What is done to a class itself: its metaclass has the methods; to raise it makes an instance."""
+        form = Form.IMPLICIT
+        found: tuple[Target, ...] = ()
+        if item.kind == "raise":
+            form, found = Form.CONSTRUCTOR, self._constructors(klass)
+        elif item.kind.startswith(BY_PREFIX):
+            yield from self._begun(item, klass, tier, resolver)
+        elif item.kind == "class item":
+            found = tuple(self._methods(klass, "__class_getitem__"))
+        if not found and item.kind in RUNS:
+            metas = self._program.evaluator.metaclasses(klass)
+            found = tuple(target for meta in metas for target, _ in self._run(meta, item.kind))
+        targets = tuple(target for target in dict.fromkeys(found) if target != item.reader)
+        if targets:
+            yield CallSite(item.reader, item.operand, targets, tier, form, resolver)
+
+    def _constructors(self, klass: Target) -> tuple[Target, ...]:
+        made = (method for name in ("__new__", "__init__") for method in self._methods(klass, name))
+        return (klass, *made, *self._dispatch.making(klass))
 
     def _begun(
         self, item: OpenOperation, klass: Target, tier: Tier, resolver: Resolver

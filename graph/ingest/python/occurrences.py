@@ -15,6 +15,7 @@ from graph.ingest.python.module import (
     IMPORTED,
     READ,
     VALUE,
+    WRITE,
     Binding,
     Block,
     Implied,
@@ -290,6 +291,8 @@ class Occurrences(ABC):
             return self._getattr(node)
         if chain == "getattr" and len(node.args) > 1:
             self._imply(fetched(node))
+        elif chain in ("setattr", "delattr") and len(node.args) > 1:
+            self._setattr(node)
         self._emit(CALL, chain, node)
         self._imply(called(node, self._dotted(chain) if "(" not in chain else ""))
         passed = READ if chain in _TESTS else HANDED
@@ -312,10 +315,16 @@ class Occurrences(ABC):
         self._emit(READ, chain, node)
         return chain
 
+    def _setattr(self, node: ast.Call) -> None:
+        """`setattr(x, "name", value)` writes as `x.name = value` does."""
+        name = node.args[1].value if isinstance(node.args[1], ast.Constant) else None
+        if isinstance(name, str) and name.isidentifier():
+            self._emit(WRITE, extend(self._standing_for(node.args[0]), "." + name), node)
+
     def _subscript(self, node: ast.expr, kind: int) -> str:
         chain = self.value(node.value, READ)  # type: ignore[attr-defined]
         self.value(node.slice, READ)  # type: ignore[attr-defined]
-        self._imply((Operation("key", node.slice),))  # type: ignore[attr-defined]
+        self._imply((Operation("key", node.slice), Operation("class item", node.value)))  # type: ignore[attr-defined]
         return extend(chain, "[]")
 
     def _constant(self, node: ast.expr, kind: int) -> str:

@@ -52,6 +52,14 @@ RUNS: dict[str, tuple[tuple[str, ...], ...]] = {
     "copy": (("__copy__", *_PARTS), _NEW, ("__setstate__",)),
     "deepcopy": (("__deepcopy__", *_PARTS), _NEW, ("__setstate__",)),
     "pickle": (_PARTS, _NEW),
+    "with": (("__enter__",), ("__exit__",)),
+    "async with": (("__aenter__",), ("__aexit__",)),
+    "close": (("close",),),
+    "aclose": (("aclose",),),
+    "isinstance": (("__instancecheck__",),),
+    "issubclass": (("__subclasscheck__",),),
+    "class item": (("__getitem__",),),
+    "raise": ((),),
     "for": (("__iter__", "__getitem__"), ("__next__",)),
     "async for": (("__aiter__",), ("__anext__",)),
 }
@@ -59,6 +67,8 @@ RUNS: dict[str, tuple[tuple[str, ...], ...]] = {
 
 Of `iter` the second group is what a class has that is its own iterator.
 """
+OF_CLASSES = frozenset({"isinstance", "issubclass", "class item", "raise"})
+"""Operations on a class, not on an instance: its metaclass has what they run."""
 LOOPS = frozenset({"for", "async for"})
 """Operations that the type engine tells of, where it knows the class."""
 ORDERING = ("__lt__", "__le__", "__gt__", "__ge__")
@@ -106,6 +116,8 @@ _FUNCTIONS = {
     "ascii": "repr",
     "dict": "mapping",
     "open": "fspath",
+    "contextlib.closing": "close",
+    "contextlib.aclosing": "aclose",
     "os.fspath": "fspath",
     "copy.copy": "copy",
     "copy.deepcopy": "deepcopy",
@@ -113,6 +125,9 @@ _FUNCTIONS = {
     "pickle.dumps": "pickle",
 }
 """Functions that do it to their first argument; to all of them those of `_EACH`."""
+_SECOND = {"isinstance": "isinstance", "issubclass": "issubclass"}
+_ENTERING = {"enter_context": "with", "enter_async_context": "async with"}
+"""Methods of `contextlib.ExitStack`."""
 _EACH = {"zip": "iter", "print": "str", "map": "iter", "filter": "iter"}
 _LATER = frozenset({"map", "filter"})
 """The first argument is the function."""
@@ -169,6 +184,12 @@ def called(node: ast.Call, function: str) -> Iterator[Operation]:
     elif function in _EACH:
         for argument in arguments[function in _LATER :]:
             yield Operation(_EACH[function], argument)
+    elif function in _SECOND:
+        for kinds in arguments[1:2]:
+            for kind in kinds.elts if isinstance(kinds, ast.Tuple) else (kinds,):
+                yield Operation(_SECOND[function], kind)
+    elif isinstance(node.func, ast.Attribute) and node.func.attr in _ENTERING and arguments:
+        yield Operation(_ENTERING[node.func.attr], arguments[0])
     elif isinstance(node.func, ast.Attribute) and _is_text(node.func.value):
         if node.func.attr == "join" and arguments:
             yield Operation("iter", arguments[0])

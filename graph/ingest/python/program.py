@@ -123,6 +123,18 @@ class Program:
             return ()
         return self.evaluator.mro(klass)
 
+    def making(self, klass: Target) -> tuple[Target, ...]:
+        """What calling a class runs besides `__new__` and `__init__`: of dataclasses, enums, metaclasses."""
+        found = [
+            target
+            for name in ("__post_init__", "_missing_")
+            for target in self.attribute(klass, name)
+            if self.definition(target).sort is Sort.METHOD
+        ]
+        for meta in self.evaluator.metaclasses(klass):
+            found += self.attribute(meta, "__call__")
+        return tuple(dict.fromkeys(found))
+
     def external_bases(self, klass: Target) -> tuple[str, ...]:
         """Dotted names of the bases outside the program, of a class and of its bases."""
         return self.evaluator.outside(klass)

@@ -63,6 +63,33 @@ def class_calls(flow: Flow) -> Iterator[CallSite]:
             yield from _made(flow, target, Site(line, 0, line, 0), tuple(run), DECORATOR)
 
 
+_GENERIC = ("singledispatch", "singledispatchmethod")
+
+
+def generic_calls(flow: Flow) -> Iterator[CallSite]:
+    """A generic function runs what is registered with it, `@show.register` (PEP 443)."""
+    generic: set[Target] = set()
+    registered: list[tuple[Target, str]] = []
+    for path, record in flow.program.records.items():
+        found = record.frameworks
+        for item in found.decorations if found is not None else ():
+            value = item.value
+            while found is not None and isinstance(value, int):
+                value = found.calls[value].callee
+            base, _, name = str(value).rpartition(".")
+            if name in _GENERIC:
+                generic.add(Target(path, item.place))
+            elif name == "register" and item.place >= 0:
+                registered.append((Target(path, item.place), base))
+    for target, base in registered if generic else ():
+        around = max(flow.parent(target), 0)
+        for function in flow.program.resolve(target.path, around, base):
+            if function in generic and function != target:
+                line = flow.program.definition(function).mark
+                site = Site(line, 0, line, 0)
+                yield CallSite(function, site, (target,), DECORATOR, Form.HANDED, Resolver.FRAMEWORK)
+
+
 def descriptors(flow: Flow) -> dict[Target, dict[str, Target]]:
     """Class attribute -> the methods of the descriptor that it holds, by name."""
     found: dict[Target, dict[str, Target]] = {}

@@ -44,6 +44,13 @@ class Place(NamedTuple):
     column: int
 
 
+class Known(NamedTuple):
+    """A class that an expression is an instance of, or, `itself`, that it is."""
+
+    place: Place
+    itself: bool
+
+
 class Aim(NamedTuple):
     """One target of a use, inside the repository."""
 
@@ -126,6 +133,8 @@ class _CallGraphs(msgspec.Struct):
 
 class _TypeClass(msgspec.Struct):
     klass: _ClassRef = msgspec.field(name="class")
+    modifiers: tuple[str, ...] = ()
+    """`Type` where it is the class itself, not an instance of it."""
 
 
 class _ClassNames(msgspec.Struct):
@@ -343,13 +352,13 @@ class Report:
                     [use for at, sites in graphs.items() for use in self._uses_of(module, at, sites, lines)],
                 )
 
-    def types(self, wanted: Container[str]) -> Iterator[tuple[str, list[tuple[Site, tuple[Place, ...]]]]]:
+    def types(self, wanted: Container[str]) -> Iterator[tuple[str, list[tuple[Site, tuple[Known, ...]]]]]:
         """Each file's expressions that are instances of the repository's classes, or such a class."""
         decoder = msgspec.json.Decoder(_Expressions)
         for path, name in self._speaking():
             file = self._folder / "type_of_expressions" / name
             if path in wanted and file.exists():
-                found: list[tuple[Site, tuple[Place, ...]]] = []
+                found: list[tuple[Site, tuple[Known, ...]]] = []
                 lines = self._comments(path)
                 for function in self._decode(file, decoder).functions.values():
                     classes = [self._known(kind) for kind in function.type_table]
@@ -360,10 +369,10 @@ class Report:
                     ]
                 yield path, found
 
-    def _known(self, kind: _Type) -> tuple[Place, ...]:
+    def _known(self, kind: _Type) -> tuple[Known, ...]:
         named = kind.class_names.classes if kind.class_names is not None else ()
-        places = (self._class(item.klass) for item in named)
-        return tuple(place for place in places if place is not None)
+        kinds = ((self._class(item.klass), "Type" in item.modifiers) for item in named)
+        return tuple(Known(place, itself) for place, itself in kinds if place is not None)
 
     def _class(self, klass: _ClassRef | None) -> Place | None:
         return self._classes.get(klass.module_id, {}).get(klass.class_id) if klass is not None else None

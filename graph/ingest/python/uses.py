@@ -231,6 +231,12 @@ class Visitor(Stores):
         if statement.msg is not None:
             self.value(statement.msg, READ)
 
+    def _raise(self, statement: ast.stmt) -> None:
+        assert isinstance(statement, ast.Raise)
+        self._inside(statement)
+        if statement.exc is not None:
+            self._imply((Operation("raise", statement.exc),))
+
     def _expression(self, statement: ast.stmt) -> None:
         self.value(statement.value, READ)  # type: ignore[attr-defined]
 
@@ -369,6 +375,7 @@ _STATEMENTS: dict[type, Callable[[Visitor, ast.stmt], None]] = {
     ast.AsyncWith: Visitor._with,
     ast.Match: Visitor._match,
     ast.Assert: Visitor._assert,
+    ast.Raise: Visitor._raise,
     ast.Expr: Visitor._expression,
     ast.Return: Visitor._return,
     ast.Delete: Visitor._delete,

@@ -80,8 +80,11 @@ def test_contract_of_the_pinned_engine(tmp_path: Path) -> None:
         (14, "call", "", "class", 1),
         (16, "identifier", "f", "call", 10),
     } <= found
-    lines = {site.line: [place.line for place in classes] for site, classes in types["a.py"]}
-    assert lines[12] == [1]
+    lines = {
+        site.line: [(known.place.line, known.itself) for known in kinds] for site, kinds in types["a.py"]
+    }
+    assert lines[12] == [(1, False)]
+    assert lines[14] == [(1, True)], "a class is told from its instances"
 
 
 def test_engine_that_hangs_is_killed(tmp_path: Path) -> None:

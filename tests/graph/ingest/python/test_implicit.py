@@ -517,3 +517,142 @@ def helper(made): made.go()
     after = called(read(edited, tmp_path, engine), Form.PLAIN, Form.HANDED)
     assert after == called(read(edited, tmp_path / "fresh", engine), Form.PLAIN, Form.HANDED)
     assert not {Tier.TYPED, Tier.HIERARCHY} & set(after.get("test_plain", {}).values())
+
+
+CLASSES = """
+import contextlib
+import functools
+from dataclasses import dataclass, field
+from enum import Enum
+
+class Meta(type):
+    def __call__(cls, *rest): return super().__call__(*rest)
+    def __instancecheck__(cls, one): return True
+    def __getitem__(cls, key): return cls
+    def __len__(cls): return 1
+    def __eq__(cls, other): return True
+
+class Made(metaclass=Meta):
+    def __len__(self): return 1
+
+class Below(Made):
+    def __init__(self): pass
+
+class Generic:
+    def __class_getitem__(cls, key): return cls
+    def __eq__(self, other): return True
+
+class Refused(Exception):
+    def __init__(self, *rest): pass
+
+def factory(): return []
+
+@dataclass
+class Point:
+    rest: list = field(default_factory=factory)
+    def __post_init__(self): pass
+
+class Colour(Enum):
+    RED = 1
+    @classmethod
+    def _missing_(cls, value): return cls.RED
+
+class Descriptor:
+    def __get__(self, one, kind=None): return 1
+    def __set__(self, one, value): pass
+
+class Holding:
+    held = Descriptor()
+
+class Context:
+    def __enter__(self): return self
+    def __exit__(self, *rest): pass
+    def close(self): pass
+
+def making(): return Below()
+def asking(one): return isinstance(one, (int, Below))
+def item(): return Below[1]
+def generic(): return Generic[int]
+def length(): return len(Below)
+def same(): return Below == 1
+def no_instance(): return Generic == 1
+def raising():
+    raise Refused
+def again(error: Refused):
+    raise error
+def point(): return Point()
+def colour(): return Colour(1)
+def setting(one: Holding): setattr(one, "held", 1)
+def stack():
+    with contextlib.ExitStack() as stack:
+        stack.enter_context(Context())
+def closing():
+    with contextlib.closing(Context()):
+        pass
+"""
+
+
+@pytest.mark.parametrize("engine", [True, False])
+def test_what_is_done_to_classes_runs_their_metaclass(tmp_path: Path, engine: bool) -> None:
+    batch = read({"m.py": CLASSES}, tmp_path, engine)
+    found = called(batch, Form.IMPLICIT)
+    made = called(batch, Form.CONSTRUCTOR)
+    assert set(found["asking"]) == {"Meta.__instancecheck__"}
+    assert set(found["item"]) == {"Meta.__getitem__"}
+    assert set(found["generic"]) == {"Generic.__class_getitem__"}
+    assert set(found["length"]) == {"Meta.__len__"}, "not the __len__ of its instances"
+    assert set(found["same"]) == {"Meta.__eq__"}
+    assert "no_instance" not in found
+    assert set(made["making"]) == {"Below", "Below.__init__", "Meta.__call__"}
+    assert set(made["raising"]) == {"Refused", "Refused.__init__"}
+    assert "again" not in made
+    assert set(made["point"]) == {"Point", "Point.__post_init__"}
+    assert set(made["colour"]) == {"Colour", "Colour._missing_"}
+    assert "factory" in called(batch, Form.HANDED)["Point"], "an instance that is made runs it"
+    assert "Descriptor.__set__" in found["setting"]
+    assert set(found["stack"]) == {"Context.__enter__", "Context.__exit__"}
+    assert "Context.close" in found["closing"]
+
+
+@pytest.mark.parametrize("engine", [True, False])
+def test_a_generic_function_runs_what_is_registered_with_it(tmp_path: Path, engine: bool) -> None:
+    files = {
+        "base.py": """
+import functools
+
+@functools.singledispatch
+def show(one): return ""
+
+def plain(one): return ""
+plain.register = lambda function: function
+
+class Shown:
+    @functools.singledispatchmethod
+    def show(self, one): return ""
+
+    @show.register
+    def _(self, one: int): return ""
+""",
+        "more.py": """
+from base import plain, show
+
+@show.register
+def show_int(one: int): return "int"
+
+@show.register(str)
+def show_str(one): return "str"
+
+@plain.register
+def other(one): return ""
+""",
+    }
+    batch = read(files, tmp_path, engine)
+    found = called(batch, Form.HANDED)
+    assert set(found["show"]) == {"show_int", "show_str"}
+    assert set(found["Shown.show"]) == {"Shown._"}
+    assert "other" not in found.get("plain", {})
+    edited = files | {
+        "base.py": files["base.py"].replace('def show(one): return ""', "def show(one): return 1")
+    }
+    after = called(read(edited, tmp_path, engine), Form.HANDED)
+    assert after["show"] == found["show"], "what another file registers stays when this one is edited"
