@@ -117,7 +117,7 @@ def defined_kinds(program: Program) -> frozenset[str]:
         definition.qualname.rpartition(".")[2]
         for record in program.records.values()
         for definition in record.definitions
-        if definition.sort is Sort.METHOD
+        if definition.sort in (Sort.METHOD, Sort.ATTRIBUTE)
     }
     found = {kind for kind, groups in RUNS.items() if not names.isdisjoint(chain(*groups))} | {"raise"}
     if not names.isdisjoint(ORDERING):

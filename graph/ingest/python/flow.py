@@ -77,6 +77,7 @@ class Flow(Callables):
         """Functions that decorate -> what they decorate."""
         self.decorators: dict[Target, list[tuple[Decoration, frozenset[Target]]]] = defaultdict(list)
         """Definition -> its decorators that are the program's own, nearest first."""
+        self._outside = _OUTSIDE - self._ours()
         self._index()
 
     def _index(self) -> None:
@@ -109,13 +110,24 @@ class Flow(Callables):
                         self.callers[self.entry(target)].append((path, call))
         self._forget()
 
+    def _ours(self) -> set[str]:
+        """Decorators that this program has of its own, by names that others have from outside."""
+        last = {name.rpartition(".")[2] for name in _OUTSIDE}
+        ours = {
+            definition.qualname
+            for record in self.program.records.values()
+            for definition in record.definitions
+            if definition.qualname in last
+        }
+        return {name for name in _OUTSIDE if name.rpartition(".")[2] in ours}
+
     def _forget(self) -> None:
         """Drop what was answered before all callers were known."""
         for answered in (self._sources, self._summaries, self._answers, self._results):
             answered.clear()
 
     def _decoration(self, path: str, decoration: Decoration) -> None:
-        if decoration.value in _OUTSIDE:
+        if decoration.value in self._outside:
             return
         decorated = Target(path, decoration.place)
         found: frozenset[Target]

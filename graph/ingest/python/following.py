@@ -140,6 +140,8 @@ class Follower:
             if at > base or base == 1:
                 self._touch(use, values, len(parts) - at, bool(ahead))
             self._answered(use, values, parts[at][1:])
+            if use.kind == WRITE and at + 1 == len(parts):
+                self._intercepted(use, values)
             if not ahead and (at + 1 < len(parts) or use.kind in (READ, HANDED, WRITE)):
                 written = use.kind == WRITE and at + 1 == len(parts)
                 receiver = self._span(use, parts[0], len(parts) - at)
@@ -157,6 +159,14 @@ class Follower:
             elif value.kind == INSTANCE and use.kind != WRITE and not name.startswith("__"):
                 hooks = self.evaluator.member(value, "__getattr__") if self._lacks(value, name) else ()
                 for item in hooks:
+                    if item.kind == METHOD and item.target != self._owner:
+                        self._call(use, (item.target,), INFERRED, Form.IMPLICIT, item.virtual)
+
+    def _intercepted(self, use: Use, values: Values) -> None:
+        """Assigning an attribute runs the `__setattr__` of the instance's class."""
+        for value in values:
+            if value.kind == INSTANCE:
+                for item in self.evaluator.member(value, "__setattr__"):
                     if item.kind == METHOD and item.target != self._owner:
                         self._call(use, (item.target,), INFERRED, Form.IMPLICIT, item.virtual)
 

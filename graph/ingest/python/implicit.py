@@ -7,7 +7,7 @@ from functools import cache
 
 from graph.ingest.python.answers import Answers
 from graph.ingest.python.dispatch import Dispatch
-from graph.ingest.python.following import OpenOperation
+from graph.ingest.python.following import OpenOperation, Touch
 from graph.ingest.python.operations import BY_PREFIX, LOOPS, OF_CLASSES, ORDERING, RUNS
 from graph.ingest.python.program import Program
 from graph.ingest.python.receivers import Receiver, Receivers
@@ -20,10 +20,20 @@ INFERRED = TIER_OF[Resolver.SCOPES, "member by annotation or constructor"]
 MAYBE = TIER_OF[Resolver.PYREFLY, "override of a resolved target"]
 
 
+_HELD = (Sort.METHOD, Sort.ATTRIBUTE)
+
+
 class Operations:
-    """Finds what operations run, by the classes of their operands."""
+    """Finds what operations run, by the classes of their operands.
+
+    Attributes
+    ----------
+    touches : list of Touch
+        Attributes that stand for such a method (`__len__ = Forwarded(len)`), as far as `calls` was taken.
+    """
 
     def __init__(self, program: Program, dispatch: Dispatch, receivers: Receivers) -> None:
+        self.touches: list[Touch] = []
         self._program = program
         self._dispatch = dispatch
         self._receivers = receivers
@@ -68,6 +78,9 @@ class Operations:
         for target, certain in self._run(klass, item.kind):
             if target == item.reader:
                 continue
+            if self._program.definition(target).sort is not Sort.METHOD:
+                self.touches.append(Touch(item.reader, target, False, tier, item.operand.end_line))
+                continue
             virtual, others = self._dispatch.below(target, klass)
             site = CallSite(item.reader, item.operand, (target,), tier, Form.IMPLICIT, resolver)
             site = site._replace(virtual=virtual, name=self._dispatch.name(target))
@@ -88,7 +101,8 @@ class Operations:
         if not found and item.kind in RUNS:
             metas = self._program.evaluator.metaclasses(klass)
             found = tuple(target for meta in metas for target, _ in self._run(meta, item.kind))
-        targets = tuple(target for target in dict.fromkeys(found) if target != item.reader)
+        methods = filter(self._is_method, dict.fromkeys(found))
+        targets = tuple(target for target in methods if target != item.reader)
         if targets:
             yield CallSite(item.reader, item.operand, targets, tier, form, resolver)
 
@@ -125,5 +139,9 @@ class Operations:
         return tuple(found.items())
 
     def _methods(self, klass: Target, name: str) -> list[Target]:
+        """A class's method of a name, or the attribute that stands for it."""
         found = self._dispatch.attribute(klass, name)
-        return [target for target in found if self._program.definition(target).sort is Sort.METHOD]
+        return [target for target in found if self._program.definition(target).sort in _HELD]
+
+    def _is_method(self, target: Target) -> bool:
+        return self._program.definition(target).sort in (Sort.METHOD, Sort.CLASS)

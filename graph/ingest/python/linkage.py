@@ -268,12 +268,13 @@ def _own(
     alone is not taken again."""
     receivers = Receivers(directory, said.answers)
     finished = Attributes(program, dispatch, receivers).finish(linked.open_attributes, said.answers)
-    implied = Operations(program, dispatch, receivers).calls(linked.open_operations, said.answers)
+    operations = Operations(program, dispatch, receivers)
+    implied = list(operations.calls(linked.open_operations, said.answers))
     rest: dict[str, list[CallSite]] = defaultdict(list)
     for call in (*finished.calls, *implied):
         rest[call.caller.path].append(call)
     more = [
-        *scopes.references(program, finished.touches, Resolver.PYREFLY),
+        *scopes.references(program, [*finished.touches, *operations.touches], Resolver.PYREFLY),
         *_diagnoses(given, said, paths),
     ]
     facts: dict[str, list[Hyperedge]] = {path: [] for path in paths}

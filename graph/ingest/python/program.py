@@ -124,10 +124,10 @@ class Program:
         return self.evaluator.mro(klass)
 
     def making(self, klass: Target) -> tuple[Target, ...]:
-        """What calling a class runs besides `__new__` and `__init__`: of dataclasses, enums, metaclasses."""
+        """What calling a class runs besides `__new__` and `__init__`, `__del__` in the end included."""
         found = [
             target
-            for name in ("__post_init__", "_missing_")
+            for name in ("__post_init__", "_missing_", "__del__")
             for target in self.attribute(klass, name)
             if self.definition(target).sort is Sort.METHOD
         ]

@@ -25,6 +25,24 @@ def decorator_calls(flow: Flow) -> Iterator[CallSite]:
             site = Site(decoration.line, decoration.column, decoration.end_line, decoration.end_column)
             targets = tuple(sorted(found))
             yield from _made(flow, decorated, site, targets, DECORATOR)
+    yield from _descriptor_calls(flow)
+
+
+def _descriptor_calls(flow: Flow) -> Iterator[CallSite]:
+    """A method that a class of the program decorates is reached through that class's `__get__`."""
+    for decorated, decorators in flow.decorators.items():
+        around = Target(decorated.path, max(flow.parent(decorated), 0))
+        for decoration, found in decorators if flow.sort(around) is Sort.CLASS else ():
+            methods = {
+                method
+                for target in found
+                for name, method in _protocol(flow, target).items()
+                if name != "__set_name__"
+            }
+            if methods:
+                site = Site(decoration.line, decoration.column, decoration.end_line, decoration.end_column)
+                run = tuple(sorted(methods))
+                yield CallSite(decorated, site, run, DECORATOR, Form.WRAPPER, Resolver.FRAMEWORK)
 
 
 def _made(
@@ -103,22 +121,45 @@ def descriptors(flow: Flow) -> dict[Target, dict[str, Target]]:
                 continue
             for value in values:
                 if isinstance(value, int):
-                    methods = _methods(flow, path, file.calls[value])
+                    call = file.calls[value]
+                    methods = _accessors(flow, path, place, call) or _methods(flow, path, call)
                     if methods:
                         found.setdefault(Target(path, attribute), {}).update(methods)
     return found
 
 
+_ACCESSORS = {0: "__get__", 1: "__set__", 2: "__delete__", "fget": "__get__", "fset": "__set__"}
+
+
+def _accessors(flow: Flow, path: str, place: int, call: Call) -> dict[str, Target]:
+    """What `x = property(getter, setter)` runs."""
+    if call.callee != "property":
+        return {}
+    return {
+        _ACCESSORS[key]: target
+        for key, value in call.arguments
+        if key in _ACCESSORS and isinstance(value, str)
+        for target in flow.program.resolve(path, place, value)
+        if flow.sort(target) in FUNCTIONS
+    }
+
+
 def _methods(flow: Flow, path: str, call: Call) -> dict[str, Target]:
     methods: dict[str, Target] = {}
     for target in flow.targets(path, call):
-        klass = target if flow.sort(target) is Sort.CLASS else Target(target.path, flow.parent(target))
-        if klass.place <= 0 or flow.sort(klass) is not Sort.CLASS:
-            continue
-        if target == klass or flow.name(target) in ("__init__", "__new__"):
-            members = flow.names.klass(klass)
-            methods.update((name, members[name]) for name in _PROTOCOL if name in members)
+        methods.update(_protocol(flow, target))
     return methods
+
+
+def _protocol(flow: Flow, target: Target) -> dict[str, Target]:
+    """The methods by which instances of a class, that is called or whose `__init__` is, are descriptors."""
+    klass = target if flow.sort(target) is Sort.CLASS else Target(target.path, flow.parent(target))
+    if klass.place <= 0 or flow.sort(klass) is not Sort.CLASS:
+        return {}
+    if target != klass and flow.name(target) not in ("__init__", "__new__"):
+        return {}
+    members = flow.names.klass(klass)
+    return {name: members[name] for name in _PROTOCOL if name in members}
 
 
 _PROTOCOL = ("__get__", "__set__", "__delete__", "__set_name__")

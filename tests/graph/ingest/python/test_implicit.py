@@ -656,3 +656,49 @@ def other(one): return ""
     }
     after = called(read(edited, tmp_path, engine), Form.HANDED)
     assert after["show"] == found["show"], "what another file registers stays when this one is edited"
+
+
+@pytest.mark.parametrize("engine", [True, False])
+def test_what_stands_between_an_attribute_and_its_user_is_run(tmp_path: Path, engine: bool) -> None:
+    text = """
+class cached_property:
+    def __init__(self, function): self.function = function
+    def __get__(self, one, kind=None): return self.function(one)
+
+class Forwarded:
+    def __init__(self, function): self.function = function
+    def __get__(self, one, kind=None): return self.function
+
+class Thing:
+    @cached_property
+    def late(self): return 1
+
+    def _get(self): return 1
+    def _set(self, value): pass
+    size = property(_get, fset=_set)
+
+    __len__ = Forwarded(len)
+
+    def __setattr__(self, name, value): pass
+
+class Dying:
+    def __del__(self): pass
+
+def lazy(one: Thing): return one.late
+def reads(one: Thing): return one.size
+def writes(one: Thing): one.size = 2
+def length(one: Thing): return len(one)
+def keeps(one: Thing): one.other = 3
+def makes(): Dying()
+"""
+    batch = read({"m.py": text}, tmp_path, engine)
+    implied = called(batch, Form.IMPLICIT)
+    # Through `late`, which is what they use: its own function depends on what hands it out.
+    assert "cached_property.__get__" in called(batch, Form.WRAPPER)["Thing.late"]
+    assert "Thing.late" in called(batch, Form.PROPERTY)["lazy"]
+    assert "Thing._get" in implied["reads"]
+    assert {"Thing._set", "Thing.__setattr__"} <= set(implied["writes"])
+    assert "Thing._get" not in implied["writes"]
+    assert "Forwarded.__get__" in implied["length"]
+    assert "Thing.__setattr__" in implied["keeps"]
+    assert "Dying.__del__" in called(batch, Form.CONSTRUCTOR)["makes"]
