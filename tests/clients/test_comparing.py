@@ -23,6 +23,15 @@ SOURCES = sorted(
 class Bare(ast.NodeTransformer):
     """Takes out what changes nothing at run time: annotations of arguments and of variables."""
 
+    def generic_visit(self, node):
+        super().generic_visit(node)
+        for name, block in ast.iter_fields(node):
+            if isinstance(block, list) and len(block) > 1 and isinstance(block[0], ast.stmt):
+                # A second `pass` does nothing, and the compiler gives it an instruction that does nothing.
+                kept = [one for one in block if not isinstance(one, ast.Pass)]
+                setattr(node, name, kept or block[:1])
+        return node
+
     def visit_arg(self, node):
         node.annotation = None
         return node
