@@ -11,7 +11,9 @@ precision_exact, recall_exact: calls of form plain at tiers exact and typed.
 precision_all, recall_all: calls of every form that a cone follows by default, asked of the arrays that
 cones run on; where a call is dispatched at run time the overrides count as callees.
 recall_recorded: the same of all calls that are recorded at the tiers of a default cone.
-With `--runtime` the truth is what one run saw, so that only recall means something.
+With `--runtime` the truth is what one run saw (`benchmarks.calls_seen` writes such), so that only recall
+means something. Then recall_reached says of how many of these calls the caller is in the default cone of what
+it called, whatever the path: those that are not are what a reader of the cone would miss.
 """
 
 from __future__ import annotations
@@ -30,6 +32,7 @@ from graph.adjacency import Dependencies, dependencies, followed
 from graph.facts import Batch, Scope
 from graph.incidence import Incidence
 from graph.ingest.git import Mirror
+from graph.reach import DEPTH_LIMIT, cone
 from graph.resolution import resolve
 from graph.schema import DEFAULT_TIER, EdgeKind, Form, NodeKind, Sort, Tier, code_of
 from graph.workspace import Workspace
@@ -140,6 +143,28 @@ def _with_overrides(keys: Iterable[str], below: dict[str, list[str]]) -> set[str
     return found
 
 
+def reached(batch: Batch, known: Functions, truth: set[Edge]) -> float:
+    """Of how many edges the caller is in the default cone of the callee; 0 where there are none.
+
+    A callee that is no function of the batch counts as missed. A class body stands for its attributes too.
+    """
+    arrays = Incidence.build(batch, scope=SCOPE, head=0, commit="", tree="")
+    keys: dict[Spot, list[int]] = defaultdict(list)
+    for key, spot in known.spots.items():
+        keys[spot].append(arrays.find(NodeKind.SYMBOL, key))
+    callers: dict[Spot, list[Spot]] = defaultdict(list)
+    for caller, callee in truth:
+        callers[callee].append(caller)
+    hits = 0
+    for callee, found in callers.items():
+        starts = [node for node in keys.get(callee, ()) if arrays.sort_of(node) is not Sort.ATTRIBUTE]
+        if starts:
+            inside = cone(arrays, starts, depth=DEPTH_LIMIT)
+            nodes = {*inside.nodes.tolist(), *starts}
+            hits += sum(not nodes.isdisjoint(keys.get(caller, ())) for caller in found)
+    return hits / len(truth) if truth else 0.0
+
+
 def score(predicted: set[Edge], truth: set[Edge]) -> tuple[float, float]:
     """Precision and recall; 0 where there is nothing to divide by."""
     hits = len(predicted & truth)
@@ -178,6 +203,8 @@ def figures(batch: Batch, rows: list[list[str | int]], arguments: argparse.Names
     result |= {"recall_recorded": score(recorded, truth)[1], "edges": len(truth)}
     if not arguments.runtime:
         result |= {"precision_exact": precision_exact, "precision_all": precision_all}
+    if arguments.runtime:
+        result["recall_reached"] = reached(batch, known, truth)
     if arguments.show:
         _show(exact, everything, truth, arguments.show)
     return result
