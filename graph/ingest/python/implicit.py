@@ -8,7 +8,7 @@ from functools import cache
 from graph.ingest.python.answers import Answers
 from graph.ingest.python.dispatch import Dispatch
 from graph.ingest.python.following import OpenOperation, Touch
-from graph.ingest.python.operations import BY_PREFIX, LOOPS, OF_CLASSES, ORDERING, RUNS
+from graph.ingest.python.operations import BY_PREFIX, LOOPS, OF_CLASSES, ORDERING, RUNS, SELF
 from graph.ingest.python.program import Program
 from graph.ingest.python.receivers import Receiver, Receivers
 from graph.ingest.python.records import CallSite, Target
@@ -51,7 +51,7 @@ class Operations:
             if not known:
                 known = self._inferred(item)
                 tier, resolver = MAYBE if path in said else INFERRED, Resolver.SCOPES
-            elif item.kind in LOOPS:
+            elif item.kind in LOOPS and item.chain != SELF:
                 continue
             for klass, itself in known:
                 if itself:

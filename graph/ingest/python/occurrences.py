@@ -30,6 +30,7 @@ from graph.ingest.python.operations import (
     compared,
     computed,
     fetched,
+    is_self,
     shown,
     tested,
 )
@@ -325,6 +326,8 @@ class Occurrences(ABC):
         chain = self.value(node.value, READ)  # type: ignore[attr-defined]
         self.value(node.slice, READ)  # type: ignore[attr-defined]
         self._imply((Operation("key", node.slice), Operation("class item", node.value)))  # type: ignore[attr-defined]
+        if is_self(node.value):  # type: ignore[attr-defined]
+            self._imply((Operation("item", node.value),))  # type: ignore[attr-defined]
         return extend(chain, "[]")
 
     def _constant(self, node: ast.expr, kind: int) -> str:

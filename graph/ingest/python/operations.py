@@ -60,6 +60,8 @@ RUNS: dict[str, tuple[tuple[str, ...], ...]] = {
     "issubclass": (("__subclasscheck__",),),
     "class item": (("__getitem__",),),
     "raise": ((),),
+    "item": (("__getitem__",),),
+    "set item": (("__setitem__",),),
     "for": (("__iter__", "__getitem__"), ("__next__",)),
     "async for": (("__aiter__",), ("__anext__",)),
 }
@@ -90,6 +92,11 @@ _REFLECTED = {
     ast.BitOr: "__ror__",
 }
 RUNS |= {name: ((name,),) for name in _REFLECTED.values()}
+_OPERATORS = {kind: f"__{name[3:]}" for kind, name in _REFLECTED.items()}
+RUNS |= {name: ((name,),) for name in _OPERATORS.values()}
+RUNS |= {f"__i{name[2:]}": ((f"__i{name[2:]}", name),) for name in _OPERATORS.values()}
+SELF = "self"
+"""Of operators, items and loops the type engine tells, except where a method uses its own instance."""
 
 UNARY = {ast.Not: "truth", ast.USub: "-", ast.UAdd: "+", ast.Invert: "~"}
 _COMPARED = {
@@ -157,15 +164,28 @@ def compared(node: ast.Compare) -> Iterator[Operation]:
 
 def computed(node: ast.BinOp) -> Iterator[Operation]:
     """What an operator does to its right operand, where the left one does not know what to do."""
-    name = _REFLECTED.get(type(node.op))
-    if name is not None:
-        yield Operation(name, node.right)
+    yield Operation(_REFLECTED[type(node.op)], node.right)
+    if is_self(node.left):
+        yield Operation(_OPERATORS[type(node.op)], node.left)
     if isinstance(node.op, ast.Mod) and isinstance(node.left, ast.Constant) and _is_text(node.left):
         text = str(node.left.value)
         for item in node.right.elts if isinstance(node.right, ast.Tuple) else (node.right,):
             yield Operation("str", item)
             if "%r" in text or "%a" in text:
                 yield Operation("repr", item)
+
+
+def is_self(node: ast.expr) -> bool:
+    """Whether an expression is the instance that a method is called on, by its usual name."""
+    return isinstance(node, ast.Name) and node.id == SELF
+
+
+def augmented(node: ast.AugAssign) -> Iterator[Operation]:
+    """What `self += x` and `self[k] += x` run of the instance."""
+    if is_self(node.target):
+        yield Operation(f"__i{_OPERATORS[type(node.op)][2:]}", node.target)
+    elif isinstance(node.target, ast.Subscript) and is_self(node.target.value):
+        yield Operation("item", node.target.value)
 
 
 def shown(node: ast.JoinedStr) -> Iterator[Operation]:

@@ -17,7 +17,7 @@ from graph.ingest.python.module import (
     Import,
 )
 from graph.ingest.python.occurrences import QUIET, Occurrences
-from graph.ingest.python.operations import Operation
+from graph.ingest.python.operations import Operation, augmented, is_self
 from graph.ingest.python.outline import (
     bound_names,
     first_parameter,
@@ -40,14 +40,21 @@ class Stores(Occurrences):
             self._emit(WRITE, extend(base, "." + node.attr), node)
             self._field(base, node.attr, chain)
         elif isinstance(node, ast.Subscript):
-            base = self.value(node.value, QUIET)
-            self._emit(MUTATE, base, node.value)
-            self.value(node.slice, READ)
+            self._item(node)
+            if is_self(node.value):
+                self._imply((Operation("set item", node.value),))
         elif isinstance(node, (ast.Tuple, ast.List)):
             for item in node.elts:
                 self._target(item, UNKNOWN)
         elif isinstance(node, ast.Starred):
             self._target(node.value, "%list")
+
+    def _item(self, node: ast.Subscript) -> None:
+        """An item is set or deleted: what holds it changes."""
+        base = self.value(node.value, QUIET)
+        self._emit(MUTATE, base, node.value)
+        self.value(node.slice, READ)
+        self._imply((Operation("key", node.slice),))
 
     def _field(self, base: str, name: str, chain: str) -> None:
         """`self.x = value`: the class has an attribute of that type."""
@@ -100,6 +107,7 @@ class Stores(Occurrences):
         self.value(statement.value, HANDED)
         if isinstance(statement.target, (ast.Name, ast.Attribute)):
             self.value(statement.target, READ)
+        self._imply(augmented(statement))
         self._target(statement.target, UNKNOWN)
 
     def _annotated(self, statement: ast.stmt) -> None:
@@ -117,10 +125,11 @@ class Stores(Occurrences):
             for item in flat(target):
                 if isinstance(item, ast.Attribute):
                     self._emit(WRITE, extend(self.value(item.value, QUIET), "." + item.attr), item)
+                elif isinstance(item, ast.Subscript):
+                    self._item(item)
+                    self._imply((Operation("del", item.value),))
                 elif not isinstance(item, ast.Name):
                     self._target(item, UNKNOWN)
-                    if isinstance(item, ast.Subscript):
-                        self._imply((Operation("del", item.value), Operation("key", item.slice)))
                 elif item.id in self.scope.outside:
                     self._emit(WRITE, item.id, item)
 

@@ -702,3 +702,63 @@ def makes(): Dying()
     assert "Forwarded.__get__" in implied["length"]
     assert "Thing.__setattr__" in implied["keeps"]
     assert "Dying.__del__" in called(batch, Form.CONSTRUCTOR)["makes"]
+
+
+@pytest.mark.parametrize("engine", [True, False])
+def test_a_method_that_uses_its_own_instance(tmp_path: Path, engine: bool) -> None:
+    """The engine says nothing of operators on `self`."""
+    text = """
+class A:
+    def __getitem__(self, key): return 1
+    def __setitem__(self, key, value): pass
+    def __delitem__(self, key): pass
+    def __call__(self): pass
+    def __add__(self, other): return self
+    def __isub__(self, other): return self
+    def __enter__(self): return self
+    def __exit__(self, *rest): pass
+    def __iter__(self): return self
+    def __next__(self): return 1
+    def __str__(self): return ""
+    def get(self): return self[0]
+    def put(self): self[0] = 1
+    def more(self): self[0] += 1
+    def drop(self): del self[0]
+    def call(self): return self()
+    def add(self): return self + 1
+    def plus(self): self += 1
+    def minus(self): self -= 1
+    def loop(self):
+        for one in self: pass
+    def inside(self): return [one for one in self]
+    def enter(self):
+        with self: pass
+    def said(self): return str(self)
+
+class B(A):
+    def __getitem__(self, key): return 2
+"""
+    batch = read({"m.py": text}, tmp_path, engine)
+    found = {name: set(methods) for name, methods in called(batch, Form.IMPLICIT).items()}
+    expected = {
+        "get": "__getitem__",
+        "put": "__setitem__",
+        "more": "__getitem__ __setitem__",
+        "drop": "__delitem__",
+        "call": "__call__",
+        "add": "__add__",
+        "plus": "__add__",
+        "minus": "__isub__",
+        "loop": "__iter__ __next__",
+        "inside": "__iter__ __next__",
+        "enter": "__enter__ __exit__",
+        "said": "__str__",
+    }
+    for name, methods in expected.items():
+        assert found[f"A.{name}"] == {f"A.{method}" for method in methods.split()}, name
+    virtual = {
+        dict(edge.props)["virtual"]
+        for edge in batch.edges
+        if edge.kind is EdgeKind.CALLS and edge.members[0].key.endswith("A.get")
+    }
+    assert virtual == {True}, "an override may run"
