@@ -12,11 +12,10 @@ from typing import NamedTuple
 
 from graph.ingest.python.answers import Answers
 from graph.ingest.python.dispatch import Dispatch
-from graph.ingest.python.following import OpenAttribute, Touch
 from graph.ingest.python.module import ModuleRecord
 from graph.ingest.python.program import Program
 from graph.ingest.python.receivers import Receivers
-from graph.ingest.python.records import CallSite, Site, Target
+from graph.ingest.python.records import CallSite, OpenAttribute, Site, Target, Touch
 from graph.schema import TIER_OF, Form, Resolver, Sort, Tier
 
 TYPED = TIER_OF[Resolver.PYREFLY, "attribute of a typed receiver"]

@@ -10,7 +10,7 @@ import threading
 from collections import defaultdict
 from itertools import chain
 
-from graph.ingest.python.operations import ORDERING, RUNS
+from graph.ingest.python.operations import COMPARISONS, ORDERING, RUNS
 from graph.ingest.python.program import Program
 from graph.ingest.python.records import Target
 from graph.schema import Sort
@@ -121,7 +121,7 @@ def defined_kinds(program: Program) -> frozenset[str]:
     }
     found = {kind for kind, groups in RUNS.items() if not names.isdisjoint(chain(*groups))} | {"raise"}
     if not names.isdisjoint(ORDERING):
-        found |= {"<", "<=", ">", ">="}
+        found |= COMPARISONS
     if "__class_getitem__" in names:
         found.add("class item")
     return frozenset(found)

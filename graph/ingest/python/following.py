@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterator
-from typing import NamedTuple
 
 from graph.ingest.python.chains import last, steps
 from graph.ingest.python.commonplace import COMMON, MUTATORS, dataclasses, defined_kinds, methods_by_name
@@ -25,7 +24,7 @@ from graph.ingest.python.module import (
 )
 from graph.ingest.python.operations import BY_PREFIX
 from graph.ingest.python.program import Program
-from graph.ingest.python.records import CallSite, Site, Target
+from graph.ingest.python.records import CallSite, OpenAttribute, OpenOperation, Site, Target, Touch
 from graph.ingest.python.values import BUILTIN, EXTERNAL, INSTANCE, METHOD, MODULE, OBJECT, Value, Values
 from graph.schema import TIER_OF, Form, Resolver, Sort, Tier
 
@@ -36,37 +35,6 @@ SHARED_NAME = TIER_OF[Resolver.SCOPES, "one of several definitions of that name"
 
 FEW = 5
 """Definitions that share a name, up to which a call on an unknown receiver is tied to all of them."""
-
-
-class OpenAttribute(NamedTuple):
-    """An attribute whose receiver is unknown here; an engine that knows the receiver's type can finish it."""
-
-    reader: Target
-    receiver: Site
-    """Span of the receiver's expression."""
-    name: str
-    written: bool
-
-
-class OpenOperation(NamedTuple):
-    """Something done to a value of a class that may define what that runs; `kind` as in operations.py."""
-
-    reader: Target
-    scope: int
-    """The scope in which `chain`, which the operand stands for, is to be read."""
-    kind: str
-    chain: str
-    operand: Site
-
-
-class Touch(NamedTuple):
-    """A symbol read or written; `line` is absolute."""
-
-    owner: Target
-    target: Target
-    written: bool
-    tier: Tier
-    line: int
 
 
 class Follower:

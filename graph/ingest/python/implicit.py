@@ -7,18 +7,16 @@ from functools import cache
 
 from graph.ingest.python.answers import Answers
 from graph.ingest.python.dispatch import Dispatch
-from graph.ingest.python.following import OpenOperation, Touch
-from graph.ingest.python.operations import BY_PREFIX, LOOPS, OF_CLASSES, ORDERING, RUNS, SELF
+from graph.ingest.python.operations import BY_PREFIX, COMPARISONS, LOOPS, OF_CLASSES, ORDERING, RUNS, SELF
 from graph.ingest.python.program import Program
 from graph.ingest.python.receivers import Receiver, Receivers
-from graph.ingest.python.records import CallSite, Target
+from graph.ingest.python.records import CallSite, OpenOperation, Target, Touch
 from graph.ingest.python.values import INSTANCE, OBJECT
 from graph.schema import TIER_OF, Form, Resolver, Sort, Tier
 
 TYPED = TIER_OF[Resolver.PYREFLY, "attribute of a typed receiver"]
 INFERRED = TIER_OF[Resolver.SCOPES, "member by annotation or constructor"]
 MAYBE = TIER_OF[Resolver.PYREFLY, "override of a resolved target"]
-
 
 _HELD = (Sort.METHOD, Sort.ATTRIBUTE)
 
@@ -134,7 +132,7 @@ class Operations:
                 if methods:
                     found.update((method, not (at and foreign)) for method in methods)
                     break
-        if not found and RUNS[kind][0][0] in ORDERING:
+        if not found and kind in COMPARISONS:
             found = {method: True for name in ORDERING for method in self._methods(klass, name)}
         return tuple(found.items())
 

@@ -59,7 +59,7 @@ RUNS: dict[str, tuple[tuple[str, ...], ...]] = {
     "isinstance": (("__instancecheck__",),),
     "issubclass": (("__subclasscheck__",),),
     "class item": (("__getitem__",),),
-    "raise": ((),),
+    "raise": (),
     "item": (("__getitem__",),),
     "set item": (("__setitem__",),),
     "for": (("__iter__", "__getitem__"), ("__next__",)),
@@ -73,6 +73,7 @@ OF_CLASSES = frozenset({"isinstance", "issubclass", "class item", "raise"})
 """Operations on a class, not on an instance: its metaclass has what they run."""
 LOOPS = frozenset({"for", "async for"})
 """Operations that the type engine tells of, where it knows the class."""
+COMPARISONS = frozenset({"<", "<=", ">", ">="})
 ORDERING = ("__lt__", "__le__", "__gt__", "__ge__")
 """`functools.total_ordering` makes the others of one of these."""
 

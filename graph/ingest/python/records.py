@@ -79,3 +79,34 @@ class CallSite(NamedTuple):
     reason: str = ""
     name: str = ""
     """The name called, as written last (`c` of `a.b.c()`)."""
+
+
+class OpenAttribute(NamedTuple):
+    """An attribute whose receiver is unknown here; an engine that knows the receiver's type can finish it."""
+
+    reader: Target
+    receiver: Site
+    """Span of the receiver's expression."""
+    name: str
+    written: bool
+
+
+class OpenOperation(NamedTuple):
+    """Something done to a value of a class that may define what that runs; `kind` as in operations.py."""
+
+    reader: Target
+    scope: int
+    """The scope in which `chain`, which the operand stands for, is to be read."""
+    kind: str
+    chain: str
+    operand: Site
+
+
+class Touch(NamedTuple):
+    """A symbol read or written; `line` is absolute."""
+
+    owner: Target
+    target: Target
+    written: bool
+    tier: Tier
+    line: int

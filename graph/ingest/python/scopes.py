@@ -8,11 +8,11 @@ from dataclasses import dataclass
 
 from graph.facts import Fact, Hyperedge, Member, Provenance, file_node
 from graph.ingest.python.borrowing import settled_digests
-from graph.ingest.python.following import Follower, OpenAttribute, OpenOperation, Touch
+from graph.ingest.python.following import Follower
 from graph.ingest.python.imports import import_facts
 from graph.ingest.python.inheritance import class_facts
 from graph.ingest.python.program import Program
-from graph.ingest.python.records import CallSite, Target
+from graph.ingest.python.records import CallSite, OpenAttribute, OpenOperation, Target, Touch
 from graph.memory import uncollected
 from graph.progress import Progress, silent
 from graph.schema import EdgeKind, NodeKind, Resolver, Tier
