@@ -48,7 +48,7 @@ class Dispatch:
                         if ancestor != klass:
                             self._below[ancestor].append(klass)
         self.below = cache(self._find_below)
-        self.making = cache(classes.making)
+        self.making = classes.making
         self._declared: dict[Target, tuple[Target, ...]] = {}
         for path, record in records.items():
             self._declare(path, record)

@@ -61,6 +61,7 @@ class Follower:
         self._defined = defined_kinds(program)
         self._dataclasses = dataclasses(program)
         self._lacking: dict[tuple[Target, str], bool] = {}
+        self._hooking: dict[tuple[Target, str], Values] = {}
         self._methods = methods_by_name(program)
         self._path = ""
         self._scope = 0
@@ -124,19 +125,30 @@ class Follower:
             if value.kind == MODULE:
                 for item in self.evaluator.answering(value.path, name):
                     self._call(use, (item.target,), INFERRED, Form.IMPLICIT)
-            elif value.kind == INSTANCE and use.kind != WRITE and not name.startswith("__"):
-                hooks = self.evaluator.member(value, "__getattr__") if self._lacks(value, name) else ()
-                for item in hooks:
-                    if item.kind == METHOD and item.target != self._owner:
-                        self._call(use, (item.target,), INFERRED, Form.IMPLICIT, item.virtual)
+            elif value.kind != INSTANCE or use.kind == WRITE or name.startswith("__"):
+                continue
+            elif self._hooks(value, "__getattr__") and self._lacks(value, name):
+                self._hooked(use, value, "__getattr__")
 
     def _intercepted(self, use: Use, values: Values) -> None:
         """Assigning an attribute runs the `__setattr__` of the instance's class."""
         for value in values:
             if value.kind == INSTANCE:
-                for item in self.evaluator.member(value, "__setattr__"):
-                    if item.kind == METHOD and item.target != self._owner:
-                        self._call(use, (item.target,), INFERRED, Form.IMPLICIT, item.virtual)
+                self._hooked(use, value, "__setattr__")
+
+    def _hooked(self, use: Use, value: Value, name: str) -> None:
+        for item in self._hooks(value, name):
+            if item.target != self._owner:
+                self._call(use, (item.target,), INFERRED, Form.IMPLICIT, item.virtual)
+
+    def _hooks(self, value: Value, name: str) -> Values:
+        """The method of that name, of the class of an instance."""
+        key = value.target, name
+        found = self._hooking.get(key)
+        if found is None:
+            held = self.evaluator.member(value, name)
+            found = self._hooking[key] = tuple(item for item in held if item.kind == METHOD)
+        return found
 
     def _lacks(self, value: Value, name: str) -> bool:
         key = value.target, name

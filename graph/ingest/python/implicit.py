@@ -36,6 +36,7 @@ class Operations:
         self._dispatch = dispatch
         self._receivers = receivers
         self._run = cache(self._find)
+        self._known: dict[tuple[str, int, str], tuple[Receiver, ...]] = {}
 
     def calls(self, open_: Iterable[OpenOperation], said: Mapping[str, Answers]) -> Iterator[CallSite]:
         """The calls, where the engine or our own resolver knows an operand's class.
@@ -59,9 +60,18 @@ class Operations:
 
     def _inferred(self, item: OpenOperation) -> tuple[Receiver, ...]:
         """What our own resolver takes an operand for."""
+        if item.chain[0] in "?%" and "<" not in item.chain:
+            return ()
+        key = item.reader.path, item.scope, item.chain
+        known = self._known.get(key)
+        if known is None:
+            known = self._known[key] = self._values(*key)
+        return known
+
+    def _values(self, path: str, scope: int, chain: str) -> tuple[Receiver, ...]:
         evaluator = self._program.evaluator
         found: dict[Receiver, None] = {}
-        for value in evaluator.types_of(evaluator.chain(item.reader.path, item.scope, item.chain)):
+        for value in evaluator.types_of(evaluator.chain(path, scope, chain)):
             if value.kind == INSTANCE:
                 found[Receiver(value.target, False)] = None
             elif value.kind == OBJECT and self._program.definition(value.target).sort is Sort.CLASS:

@@ -272,11 +272,12 @@ class Lookup(ABC):
     def answering(self, stem: str, name: str) -> Values:
         """`__getattr__` of a module, which is asked for a name that the module lacks (PEP 562)."""
         path = self.roots.files.get(stem)
-        if path is None or name in _OF_MODULES or name == "*" or self.module_member(stem, name):
+        bindings = self.files[path].scopes[0].names.get("__getattr__") if path is not None else None
+        if path is None or not bindings or name in _OF_MODULES or name == "*":
             return ()
-        scope = self.files[path].scopes[0]
-        bindings = scope.names.get("__getattr__")
-        found = self._bound(path, scope, "__getattr__", bindings) if bindings else ()
+        if self.module_member(stem, name):
+            return ()
+        found = self._bound(path, self.files[path].scopes[0], "__getattr__", bindings)
         return tuple(value for value in found if value.kind == OBJECT)
 
     def module_member(self, stem: str, name: str) -> Values:

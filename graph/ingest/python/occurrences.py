@@ -14,14 +14,15 @@ from graph.ingest.python.module import (
     WRITE,
 )
 from graph.ingest.python.operations import (
+    CALLED,
     UNARY,
     Operation,
     called,
     compared,
     computed,
     fetched,
-    is_self,
     shown,
+    subscripted,
     tested,
 )
 from graph.ingest.python.outline import Outline, flat
@@ -49,11 +50,20 @@ _CONTAINERS = {
 }
 
 
+def _unpacks(node: ast.Call) -> bool:
+    for argument in node.args:
+        if argument.__class__ is ast.Starred:
+            return True
+    return any(keyword.arg is None for keyword in node.keywords) if node.keywords else False
+
+
 class Occurrences(Telling, ABC):
     """The walk through expressions."""
 
     def __init__(self, outline: Outline, lines: Sequence[str], ascii_only: bool) -> None:
         super().__init__(outline, lines, ascii_only)
+        self.called = set(CALLED)
+        """Last names of functions that do something to their arguments, by what the file calls them."""
         self._visit: dict[type, Callable[[ast.expr, int], str]] = {
             ast.Name: self._name,
             ast.Attribute: self._attribute,
@@ -131,7 +141,8 @@ class Occurrences(Telling, ABC):
         elif chain in ("setattr", "delattr") and len(node.args) > 1:
             self._setattr(node)
         self._emit(CALL, chain, node)
-        self._imply(called(node, self._dotted(chain) if "(" not in chain else ""))
+        if chain.rpartition(".")[2] in self.called or _unpacks(node):
+            self._imply(called(node, self._dotted(chain) if "(" not in chain else ""))
         passed = READ if chain in _TESTS else HANDED
         for argument in node.args:
             self.value(argument, passed)
@@ -161,9 +172,7 @@ class Occurrences(Telling, ABC):
     def _subscript(self, node: ast.expr, kind: int) -> str:
         chain = self.value(node.value, READ)  # type: ignore[attr-defined]
         self.value(node.slice, READ)  # type: ignore[attr-defined]
-        self._imply((Operation("key", node.slice), Operation("class item", node.value)))  # type: ignore[attr-defined]
-        if is_self(node.value):  # type: ignore[attr-defined]
-            self._imply((Operation("item", node.value),))  # type: ignore[attr-defined]
+        self._imply(subscripted(node))  # type: ignore[arg-type]
         return extend(chain, "[]")
 
     def _constant(self, node: ast.expr, kind: int) -> str:

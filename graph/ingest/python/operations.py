@@ -145,6 +145,12 @@ BY_PREFIX = "getattr "
 """Begins the kind of an operation that reads an attribute whose name is written only in part."""
 
 
+CALLED = frozenset(
+    name.rpartition(".")[2] for name in (*_FUNCTIONS, *_EACH, *_SECOND, *_ENTERING, "join", "format")
+)
+"""Last names of what `called` knows."""
+
+
 class Operation(NamedTuple):
     """Something done to an operand; `kind` is a key of `RUNS`, or `BY_PREFIX` and a prefix."""
 
@@ -179,6 +185,17 @@ def computed(node: ast.BinOp) -> Iterator[Operation]:
 def is_self(node: ast.expr) -> bool:
     """Whether an expression is the instance that a method is called on, by its usual name."""
     return isinstance(node, ast.Name) and node.id == SELF
+
+
+def subscripted(node: ast.Subscript) -> Iterator[Operation]:
+    """What reading an item does: to its key, to a class that is given parameters, and to the own instance."""
+    yield Operation("key", node.slice)
+    value = node.value
+    if is_self(value):
+        yield Operation("item", value)
+    name = value.id if isinstance(value, ast.Name) else value.attr if isinstance(value, ast.Attribute) else ""
+    if name[:1].isupper():  # as classes are called; anything else is a container, nearly always
+        yield Operation("class item", value)
 
 
 def augmented(node: ast.AugAssign) -> Iterator[Operation]:

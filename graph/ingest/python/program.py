@@ -32,6 +32,7 @@ class Program:
         self.blobs: Mapping[str, str] = blobs if blobs is not None else {}
         self.names = Roots(records)
         self.evaluator = Evaluator(records, self.names)
+        self._making: dict[Target, tuple[Target, ...]] = {}
 
     @property
     def roots(self) -> tuple[str, ...]:
@@ -125,6 +126,9 @@ class Program:
 
     def making(self, klass: Target) -> tuple[Target, ...]:
         """What calling a class runs besides `__new__` and `__init__`, `__del__` in the end included."""
+        known = self._making.get(klass)
+        if known is not None:
+            return known
         found = [
             target
             for name in ("__post_init__", "_missing_", "__del__")
@@ -133,7 +137,8 @@ class Program:
         ]
         for meta in self.evaluator.metaclasses(klass):
             found += self.attribute(meta, "__call__")
-        return tuple(dict.fromkeys(found))
+        self._making[klass] = made = tuple(dict.fromkeys(found))
+        return made
 
     def external_bases(self, klass: Target) -> tuple[str, ...]:
         """Dotted names of the bases outside the program, of a class and of its bases."""

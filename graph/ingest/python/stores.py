@@ -17,7 +17,7 @@ from graph.ingest.python.module import (
     Import,
 )
 from graph.ingest.python.occurrences import QUIET, Occurrences
-from graph.ingest.python.operations import Operation, augmented, is_self
+from graph.ingest.python.operations import CALLED, Operation, augmented, is_self
 from graph.ingest.python.outline import (
     bound_names,
     first_parameter,
@@ -163,3 +163,5 @@ class Stores(Occurrences):
                 continue
             name = item.asname or (item.name if named else item.name.partition(".")[0])
             self._bind(name, IMPORTED, "", len(self.uses.imports) - 1)
+            if item.asname and item.name in CALLED:
+                self.called.add(item.asname)
