@@ -201,10 +201,10 @@ def figures(batch: Batch, rows: list[list[str | int]], arguments: argparse.Names
     precision_all, recall_all = score(everything, truth)
     result: dict[str, float] = {"recall_all": recall_all, "recall_exact": recall_exact}
     result |= {"recall_recorded": score(recorded, truth)[1], "edges": len(truth)}
-    if not arguments.runtime:
-        result |= {"precision_exact": precision_exact, "precision_all": precision_all}
     if arguments.runtime:
         result["recall_reached"] = reached(batch, known, truth)
+    else:
+        result |= {"precision_exact": precision_exact, "precision_all": precision_all}
     if arguments.show:
         _show(exact, everything, truth, arguments.show)
     return result

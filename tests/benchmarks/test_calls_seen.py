@@ -11,7 +11,7 @@ import pytest
 from benchmarks import call_edges, calls_seen
 from graph.facts import Batch
 from graph.ingest.python import reader
-from tests.graph.ingest.python.test_implicit import SCOPE, File
+from tests.graph.ingest.python.test_reader import SCOPE, File
 
 CODE = """\
 import functools

@@ -13,6 +13,7 @@ from itertools import chain
 from graph.ingest.python.operations import COMPARISONS, ORDERING, RUNS
 from graph.ingest.python.program import Program
 from graph.ingest.python.records import Target
+from graph.ingest.python.traits import written
 from graph.schema import Sort
 
 MUTATORS = frozenset(
@@ -100,12 +101,10 @@ def dataclasses(program: Program) -> frozenset[Target]:
     """Classes that a decorator (of dataclasses or attrs) gives an `__init__` made of their fields."""
     found: set[Target] = set()
     for path, record in program.records.items():
-        written = record.frameworks
-        for item in written.decorations if written is not None else ():
-            value = item.value
-            while written is not None and isinstance(value, int):
-                value = written.calls[value].callee
-            named = str(value).rpartition(".")[2] in _MADE_OF_FIELDS
+        if record.frameworks is None:
+            continue
+        for item in record.frameworks.decorations:
+            named = written(record.frameworks.calls, item.value).rpartition(".")[2] in _MADE_OF_FIELDS
             if named and item.place >= 0 and record.definitions[item.place].sort is Sort.CLASS:
                 found.add(Target(path, item.place))
     return frozenset(found)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterator
 
 from graph.ingest.python.chains import last, steps
 from graph.ingest.python.commonplace import COMMON, MUTATORS, dataclasses, defined_kinds, methods_by_name
@@ -304,7 +303,7 @@ class Follower:
             sort = self._sort(item)
             if sort is Sort.CLASS:
                 group = groups.setdefault((Form.CONSTRUCTOR, item.sure, False), {})
-                group.update(dict.fromkeys(self.constructors(item.target)))
+                group.update(dict.fromkeys(self.program.constructors(item.target)))
             elif sort in (Sort.FUNCTION, Sort.METHOD):
                 form = self._form(item, chain)
                 groups.setdefault((form, item.sure, item.virtual), {})[item.target] = None
@@ -317,17 +316,6 @@ class Follower:
         written = last(chain)
         # An import may rename it and it is still called by its name; a variable may hold anything.
         return Form.PLAIN if item.sure or name == written else Form.HANDED
-
-    def constructors(self, klass: Target) -> Iterator[Target]:
-        """A class, and the functions of the program that run when it is called."""
-        yield klass
-        yield from self.program.making(klass)
-        for name in ("__new__", "__init__"):
-            for base in self.evaluator.mro(klass):
-                found = self.evaluator.own_member(base, name)
-                if found:
-                    yield from (item.target for item in found if item.kind == OBJECT)
-                    break
 
     def _mutation(self, use: Use) -> None:
         """`X.append(...)` changes X."""
@@ -426,7 +414,7 @@ class Follower:
                 self._call(use, (value.target,), tier, Form.HANDED, value.virtual)
                 self._field_call(use, (value.target,), tier)
             elif sort is Sort.CLASS and use.kind == HANDED and not value.virtual:
-                made = tuple(self.constructors(value.target))
+                made = tuple(self.program.constructors(value.target))
                 self._call(use, made, tier, Form.HANDED)
                 self._field_call(use, made, tier)
             elif value.target != self._owner:

@@ -101,7 +101,7 @@ class Operations:
         form = Form.IMPLICIT
         found: tuple[Target, ...] = ()
         if item.kind == "raise":
-            form, found = Form.CONSTRUCTOR, self._constructors(klass)
+            form, found = Form.CONSTRUCTOR, tuple(self._program.constructors(klass))
         elif item.kind.startswith(BY_PREFIX):
             yield from self._begun(item, klass, tier, resolver)
         elif item.kind == "class item":
@@ -113,10 +113,6 @@ class Operations:
         targets = tuple(target for target in methods if target != item.reader)
         if targets:
             yield CallSite(item.reader, item.operand, targets, tier, form, resolver)
-
-    def _constructors(self, klass: Target) -> tuple[Target, ...]:
-        made = (method for name in ("__new__", "__init__") for method in self._methods(klass, name))
-        return (klass, *made, *self._dispatch.making(klass))
 
     def _begun(
         self, item: OpenOperation, klass: Target, tier: Tier, resolver: Resolver

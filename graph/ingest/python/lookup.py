@@ -35,9 +35,11 @@ _CIRCLES = 500
 everything leads to everything must come to an end too."""
 
 
-_OF_MODULES = frozenset(dir(builtins.__class__)) | {"__name__", "__file__", "__path__", "__spec__"}
-"""Names that every module has."""
-_OF_MODULES |= {"__package__", "__loader__", "__builtins__", "__cached__", "__all__", "__annotations__"}
+_OF_MODULES = frozenset(dir(builtins.__class__)).union(
+    ("__name__", "__file__", "__path__", "__spec__", "__package__", "__loader__"),
+    ("__builtins__", "__cached__", "__all__", "__annotations__"),
+)
+"""Names that every module has, or that are not looked for in its `__getattr__`."""
 
 
 class Lookup(ABC):

@@ -170,9 +170,10 @@ class Occurrences(Telling, ABC):
             self._emit(WRITE, extend(self._standing_for(node.args[0]), "." + name), node)
 
     def _subscript(self, node: ast.expr, kind: int) -> str:
-        chain = self.value(node.value, READ)  # type: ignore[attr-defined]
-        self.value(node.slice, READ)  # type: ignore[attr-defined]
-        self._imply(subscripted(node))  # type: ignore[arg-type]
+        assert isinstance(node, ast.Subscript)
+        chain = self.value(node.value, READ)
+        self.value(node.slice, READ)
+        self._imply(subscripted(node))
         return extend(chain, "[]")
 
     def _constant(self, node: ast.expr, kind: int) -> str:
@@ -207,15 +208,16 @@ class Occurrences(Telling, ABC):
         return _CONTAINERS[ast.JoinedStr]
 
     def _await(self, node: ast.expr, kind: int) -> str:
-        self._imply((Operation("await", node.value),))  # type: ignore[attr-defined]
-        return self.value(node.value, kind)  # type: ignore[attr-defined]
+        assert isinstance(node, ast.Await)
+        self._imply((Operation("await", node.value),))
+        return self.value(node.value, kind)
 
     def _alternatives(self, node: ast.expr, kind: int) -> str:
+        assert isinstance(node, ast.BoolOp)
         inner = READ if kind == QUIET else kind
-        values: list[ast.expr] = node.values  # type: ignore[attr-defined]
-        for item in values[:-1]:
+        for item in node.values[:-1]:
             self._imply(tested(item))
-        return join([self.value(item, inner) for item in values]) or UNKNOWN
+        return join([self.value(item, inner) for item in node.values]) or UNKNOWN
 
     def _choice(self, node: ast.expr, kind: int) -> str:
         assert isinstance(node, ast.IfExp)

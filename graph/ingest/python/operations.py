@@ -1,7 +1,7 @@
 """What the language runs by itself of an operand's class: truth, comparison, built-in functions, conversions.
 
 The rules are those of Python's data model ("Special method names") and of the standard library's `copy` and
-`pickle`. What the type engine tells of (arithmetic, items, loops, `with`) is not here.
+`pickle`. Of arithmetic, items and loops, which the type engine tells of, only what it leaves out is here.
 """
 
 from __future__ import annotations

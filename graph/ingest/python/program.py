@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 
 from graph.facts import Node, Scope, symbol_node
 from graph.ingest.python.inference import Evaluator
@@ -139,6 +139,17 @@ class Program:
             found += self.attribute(meta, "__call__")
         self._making[klass] = made = tuple(dict.fromkeys(found))
         return made
+
+    def constructors(self, klass: Target) -> Iterator[Target]:
+        """A class, and the functions of the program that run when it is called."""
+        yield klass
+        yield from self.making(klass)
+        for name in ("__new__", "__init__"):
+            for base in self.evaluator.mro(klass):
+                found = self.evaluator.own_member(base, name)
+                if found:
+                    yield from (item.target for item in found if item.kind == OBJECT)
+                    break
 
     def external_bases(self, klass: Target) -> tuple[str, ...]:
         """Dotted names of the bases outside the program, of a class and of its bases."""

@@ -9,7 +9,7 @@ from graph.facts import Fact, Hyperedge
 from graph.ingest.python.callables import FUNCTIONS
 from graph.ingest.python.flow import Flow
 from graph.ingest.python.records import CallSite, Site, Target
-from graph.ingest.python.traits import Call
+from graph.ingest.python.traits import Call, written
 from graph.schema import TIER_OF, EdgeKind, Form, Resolver, Sort, Tier
 
 PROTOCOL = TIER_OF[Resolver.FRAMEWORK, "protocol of a base class"]
@@ -89,12 +89,10 @@ def generic_calls(flow: Flow) -> Iterator[CallSite]:
     generic: set[Target] = set()
     registered: list[tuple[Target, str]] = []
     for path, record in flow.program.records.items():
-        found = record.frameworks
-        for item in found.decorations if found is not None else ():
-            value = item.value
-            while found is not None and isinstance(value, int):
-                value = found.calls[value].callee
-            base, _, name = str(value).rpartition(".")
+        if record.frameworks is None:
+            continue
+        for item in record.frameworks.decorations:
+            base, _, name = written(record.frameworks.calls, item.value).rpartition(".")
             if name in _GENERIC:
                 generic.add(Target(path, item.place))
             elif name == "register" and item.place >= 0:

@@ -14,7 +14,7 @@ from graph.facts import Fact, Hyperedge, Member, Provenance
 from graph.ingest.python.callables import FUNCTIONS
 from graph.ingest.python.flow import Flow
 from graph.ingest.python.records import Target
-from graph.ingest.python.traits import Function, Value
+from graph.ingest.python.traits import Function, Value, written
 from graph.schema import TIER_OF, EdgeKind, Form, NodeKind, Resolver, Sort, Tier
 
 DECORATOR = TIER_OF[Resolver.FRAMEWORK, "registration by decorator"]
@@ -142,9 +142,7 @@ class _Keeper:
         return tuple(found)
 
     def _text(self, path: str, value: Value) -> str:
-        while isinstance(value, int):
-            value = self.flow.files[path].calls[value].callee
-        return value
+        return written(self.flow.files[path].calls, value)
 
     def _receiver(self, path: str, place: int, text: str) -> Target | None:
         """The object before the last dot, where it is a symbol of the program."""

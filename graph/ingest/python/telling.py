@@ -110,18 +110,13 @@ class Telling:
     def _emit(self, kind: int, chain: str, node: ast.expr) -> None:
         if self.quiet:
             return
-        line, column = node.lineno, node.col_offset
-        end_line, end_column = node.end_lineno or line, node.end_col_offset or column
         ends: tuple[int, ...] = ()
         if isinstance(node, ast.Attribute):
             ends = self._ends(node)
         elif isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute):
             function = node.func
             ends = self._ends(function, True) if isinstance(function.value, ast.Attribute) else ()
-        if not self.ascii_only:
-            column = self._characters(line, column)
-            end_column = self._characters(end_line, end_column)
-        use = Use(kind, chain, line, column, end_line, end_column, ends)
+        use = Use(kind, chain, *self._span(node), ends)
         for block in self.sink:
             block.uses.append(use)
 
@@ -135,12 +130,7 @@ class Telling:
         for kind, node in operations:
             if not isinstance(node, _OPERANDS):
                 continue
-            line, column = node.lineno, node.col_offset
-            end_line, end_column = node.end_lineno or line, node.end_col_offset or column
-            if not self.ascii_only:
-                column = self._characters(line, column)
-                end_column = self._characters(end_line, end_column)
-            found = Implied(kind, chain or self._standing_for(node), line, column, end_line, end_column)
+            found = Implied(kind, chain or self._standing_for(node), *self._span(node))
             for block in self.sink:
                 block.implied.append(found)
 
@@ -166,6 +156,15 @@ class Telling:
             return ""
         found = self.uses.imports[bindings[-1].place]
         return f"{found.module}{'.' if found.name else ''}{found.name}{dot}{rest}"
+
+    def _span(self, node: ast.expr) -> tuple[int, int, int, int]:
+        """First and last line, each with its column in characters."""
+        line, column = node.lineno, node.col_offset
+        end_line, end_column = node.end_lineno or line, node.end_col_offset or column
+        if not self.ascii_only:
+            column = self._characters(line, column)
+            end_column = self._characters(end_line, end_column)
+        return line, column, end_line, end_column
 
     def _ends(self, node: ast.Attribute, always: bool = False) -> tuple[int, ...]:
         """Ends of the receivers where they do not follow from the end of the whole."""

@@ -7,6 +7,7 @@ one place, which is what is wanted of a table of callables.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TypeAlias
 
 import msgspec
@@ -142,3 +143,10 @@ class FrameworkRecord(msgspec.Struct, array_like=True):
     """Names that the module's top level deletes."""
     cut: list[int] = []
     """Lines of top-level statements that nest too deep to be walked to their end."""
+
+
+def written(calls: Sequence[Call], value: Value) -> str:
+    """The dotted name of a value; of what calls gave, the name of what was called first."""
+    while isinstance(value, int):
+        value = calls[value].callee
+    return value

@@ -6,25 +6,16 @@ import ast
 from collections.abc import Mapping
 from hashlib import sha1
 from pathlib import Path
-from typing import NamedTuple
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from graph.facts import Batch, Scope
+from graph.facts import Batch
 from graph.ingest.python import reader, syntax
 from graph.ingest.python.operations import RUNS
 from graph.schema import EdgeKind, Form, Tier
-
-SCOPE = Scope("t", "r")
-
-
-class File(NamedTuple):
-    path: str
-    blob: str
-    size: int
-    language: str
+from tests.graph.ingest.python.test_reader import SCOPE, File
 
 
 def read(files: Mapping[str, str], cache: Path, engine: bool = True) -> Batch:
