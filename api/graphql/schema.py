@@ -7,6 +7,7 @@ from typing import Any
 
 import strawberry
 
+from api.graphql.execution import Execution
 from api.graphql.impact import Impact, resolve_impact
 from api.graphql.limits import Deadline, extensions
 from api.graphql.nodes import Nodes, Search, resolve_node, resolve_search
@@ -37,4 +38,4 @@ class Query:
     repositories: list[IndexedRepository] = _question(resolve_repositories, "What is indexed.")
 
 
-schema = strawberry.Schema(query=Query, extensions=extensions())
+schema = strawberry.Schema(query=Query, extensions=extensions(), execution_context_class=Execution)
