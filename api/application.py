@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import math
+import signal
 import socket
-from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+import time
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, contextmanager
 from dataclasses import dataclass
-from importlib import import_module
-from typing import Any, TypeVar
+from types import FrameType
+from typing import Any
 
 import anyio
-import anyio.to_thread
 import msgspec
 import uvicorn
 from starlette.applications import Starlette
@@ -20,28 +22,22 @@ from starlette.routing import Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from strawberry.asgi import GraphQL
 
-from api import __version__, documents, selection, workers
+from api import __version__, documents
 from api.failures import failure_of, masked
 from api.graphql.context import Context, begin
 from api.graphql.schema import schema
-from api.rehearsal import rehearse
+from api.jobs import Answering, Local, ReceiveJob, StatusJob
 from api.service import Service
 from api.settings import Settings
-from graph.errors import CorruptError, InputError, MaestroError, PolicyError, StoreBusyError
-from graph.facts import Scope as Repository
-from graph.incidence import Incidence
-from graph.mapping import guard
-from graph.memory import modest
+from graph.errors import InputError, MaestroError, PolicyError
+from graph.offload import beside, in_turn
 from graph.recordings import LIMIT
-
-T = TypeVar("T")
 
 LARGEST = 16 * 1024 * 1024
 """Bytes of a question at most: a diff is part of one."""
 JSON = "application/json"
 BYTES = "application/octet-stream"
-_LATER = ("graph.incidence_file", "graph.overlay", "numpy.ma")
-"""Modules that come with the first questions; workers share what was imported before they were forked."""
+_SIGNALS = (signal.SIGINT, signal.SIGTERM)
 NAMES = ("localhost", "127.0.0.1", "[::1]")
 """Names that this machine calls itself by."""
 
@@ -49,13 +45,13 @@ NAMES = ("localhost", "127.0.0.1", "[::1]")
 class _Graph(GraphQL[Context, None]):
     """Strawberry's application, with our context."""
 
-    def __init__(self, service: Service) -> None:
+    def __init__(self, answering: Answering) -> None:
         super().__init__(schema, graphql_ide=None, allow_queries_via_get=False, subscription_protocols=())
-        self._service = service
+        self._answering = answering
 
     async def get_context(self, request: Any, response: Any) -> Context:
         """A context of its own for each request."""
-        return begin(self._service)
+        return begin(self._answering)
 
 
 class Guard:
@@ -169,45 +165,89 @@ def refused(error: MaestroError) -> Response:
     return Response(msgspec.json.encode(body), status, media_type=JSON)
 
 
-async def beside(work: Callable[[], T], /) -> T:
-    """Run a computation in a thread, so that other requests are answered meanwhile."""
-    return await anyio.to_thread.run_sync(work, abandon_on_cancel=True)
+Opening = AbstractAsyncContextManager[Answering]
+"""What answers, once it is entered."""
 
 
-def create(
+def application(answering: Answering, uploads: bool = False) -> ASGIApp:
+    """The application; with `uploads` recordings are taken, which change what is answered from then on."""
+    return Guard(Starlette(routes=routes(answering, uploads)))
+
+
+@asynccontextmanager
+async def alone(settings: Settings) -> AsyncIterator[Local]:
+    """A service in this process answers, and keeps what it may be asked again."""
+    async with Service.open(settings, offload=beside, stays=True) as service:
+        yield Local(service, in_turn())
+
+
+async def serve(
+    listening: socket.socket,
     settings: Settings,
-    service: Service | None = None,
-    *,
-    uploads: bool = False,
-    kept: dict[Repository, Incidence] | None = None,
-) -> ASGIApp:
-    """The application; it opens the service itself unless it is handed one.
+    opening: Opening,
+    uploads: bool,
+    ready: Callable[[], None],
+) -> list[int]:
+    """Answer at a socket until SIGINT or SIGTERM; hands back the signals that came.
 
-    `uploads`: take recordings that are sent, which change what is answered from then on.
+    Parameters
+    ----------
+    ready : callable
+        Called once what answers is open.
+
+    Raises
+    ------
+    MaestroError
+        What answers cannot be opened.
     """
+    async with opening as answering:
+        ready()
+        config = uvicorn.Config(
+            application(answering, uploads),
+            lifespan="off",
+            log_level="info" if settings.debug else "warning",
+            access_log=settings.debug,
+            server_header=False,
+            timeout_graceful_shutdown=5,
+        )
+        server = _Server(config)
+        await server.serve(sockets=[listening])
+    return server.told
 
-    @asynccontextmanager
-    async def lifespan(app: Starlette) -> AsyncIterator[None]:
-        if service is not None:
-            app.router.routes[:] = routes(service, uploads)
+
+class _Server(uvicorn.Server):
+    """Ends at a signal as uvicorn does, which raises it again at once: here what answers is closed first."""
+
+    def __init__(self, config: uvicorn.Config) -> None:
+        super().__init__(config)
+        self.told: list[int] = []
+
+    @contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        """Have `handle_exit` told, for as long as this is entered."""
+        before = {number: signal.signal(number, self.handle_exit) for number in _SIGNALS}
+        try:
             yield
-            return
-        async with Service.open(settings, offload=beside, stays=True, kept=kept) as opened:
-            app.router.routes[:] = routes(opened, uploads)
-            yield
+        finally:
+            for number, handler in before.items():
+                signal.signal(number, handler)
 
-    return Guard(Starlette(lifespan=lifespan))
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+        """Note the signal, and end."""
+        self.told.append(sig)
+        super().handle_exit(sig, frame)
 
 
-def routes(service: Service, uploads: bool) -> list[Route]:
+def routes(answering: Answering, uploads: bool) -> list[Route]:
     """Where what is answered."""
     turn = anyio.Lock()
+    settings = answering.settings
 
     async def health(request: Request) -> Response:
         try:
-            status = await service.status()
+            status = await answering.answer(StatusJob(), time.monotonic() + settings.deadline)
         except Exception as error:
-            return refused(masked(error, service.settings))
+            return refused(masked(error, settings))
         names = [each.name for each in status.repositories]
         return JSONResponse({"status": "well", "version": __version__, "repositories": names})
 
@@ -217,87 +257,16 @@ def routes(service: Service, uploads: bool) -> list[Route]:
                 raise PolicyError(
                     "This service takes no recordings.", "Start it with: maestro serve --uploads"
                 )
-            data = await request.body()
+            job = ReceiveJob(request.path_params["repository"], await request.body())
             # One after another: shards of a run are sent at once, and a repository has one writer.
             async with turn:
-                received = await selection.receive(service, request.path_params["repository"], data)
+                received = await answering.answer(job, math.inf)
         except Exception as error:
-            return refused(masked(error, service.settings))
+            return refused(masked(error, settings))
         return Response(documents.encode(received), media_type=JSON)
 
     return [
-        Route("/graphql", _Graph(service), methods=["POST"]),
+        Route("/graphql", _Graph(answering), methods=["POST"]),
         Route("/health", health, methods=["GET"]),
         Route("/repositories/{repository}/recordings", upload, methods=["POST"]),
     ]
-
-
-def listen(host: str, port: int) -> socket.socket:
-    """A socket that listens on a loopback address.
-
-    Raises
-    ------
-    StoreBusyError
-        The port is taken.
-    InputError
-        The port cannot be listened on.
-    """
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    listening = socket.socket(family, socket.SOCK_STREAM)
-    listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-    try:
-        listening.bind(("127.0.0.1" if host == "localhost" else host, port))
-        listening.listen(128)
-    except OSError as error:
-        listening.close()
-        if isinstance(error, PermissionError):
-            raise InputError(
-                f"Port {port} may not be used: {error.strerror}.", "Take one above 1023."
-            ) from error
-        raise StoreBusyError(
-            f"{host} port {port} cannot be listened on: {error.strerror}.",
-            "Take another with --port, or --port 0 for any free one.",
-        ) from error
-    return listening
-
-
-def run(settings: Settings, listening: socket.socket, *, uploads: bool = False, count: int = 1) -> None:
-    """Serve until ctrl-C or SIGTERM; with `uploads`, recordings of tests are taken as well.
-
-    `count`: how many processes answer, see `api.workers`.
-    """
-    guard(failure_of(CorruptError("")).exit_code)
-    modest()
-    kept = anyio.run(_rehearsed, settings) if count > 1 else None
-    config = uvicorn.Config(
-        create(settings, uploads=uploads, kept=kept),
-        log_level="info" if settings.debug else "warning",
-        access_log=settings.debug,
-        server_header=False,
-        timeout_graceful_shutdown=5,
-    )
-    if count == 1:
-        uvicorn.Server(config).run(sockets=[listening])
-        return
-
-    def serve() -> None:
-        server = uvicorn.Server(config)
-        server.run(sockets=[listening])
-        if not server.started:
-            raise SystemExit(1)  # uvicorn has said why
-
-    config.load()
-    for name in _LATER:
-        import_module(name)
-    workers.run(count, serve)
-
-
-async def _rehearsed(settings: Settings) -> dict[Repository, Incidence]:
-    """Arrays of all repositories, once a service has answered out of them (see `api.rehearsal`).
-
-    It also starts the store, and fails in words where there is none.
-    """
-    async with Service.open(settings, offload=beside) as service:
-        app = Guard(Starlette(routes=routes(service, False)))
-        await rehearse(app, service.kept)
-        return service.kept

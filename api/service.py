@@ -52,6 +52,8 @@ class Service:
     """What is kept of the trees that were read, where the service stays up."""
     begun: Reading | None = None
     """What was begun to be read before the store was there, for the first `index`."""
+    seen: dict[Scope, Standing] | None = None
+    """How the store's repositories stood when a question came in, where somebody else has looked."""
 
     @staticmethod
     @asynccontextmanager
@@ -125,7 +127,7 @@ class Service:
 
     async def standings(self) -> list[Standing]:
         """This tenant's repositories in the store, by name, those never indexed to the end included."""
-        every = await self.store.repositories()
+        every = await self.store.repositories() if self.seen is None else self.seen.values()
         return [standing for standing in every if standing.scope.tenant == self.settings.tenant]
 
     async def repositories(self) -> list[Scope]:
@@ -168,18 +170,22 @@ class Service:
 
     async def arrays(self, scope: Scope) -> Incidence:
         """The code of a repository at its head."""
-        head = await self.store.head(scope)
         kept = self.kept.get(scope)
-        same = (
-            kept is not None and head is not None and (kept.head, kept.commit) == (head.number, head.commit)
-        )
-        if kept is not None and same and intact(kept):
+        if kept is not None and await self._current(scope, kept) and intact(kept):
             return kept
         found = await indexing.current_arrays(self.store, self.workspace, scope)
         if found is None:
             raise NotFoundError(f"{scope.repository} is not indexed yet.", "Begin with: maestro index PATH")
         self.kept[scope] = found
         return found
+
+    async def _current(self, scope: Scope, kept: Incidence) -> bool:
+        """Whether arrays are those of the head."""
+        seen = self.seen.get(scope) if self.seen is not None else None
+        if seen is not None and (seen.heads.get("code"), seen.commit) == (kept.head, kept.commit):
+            return True
+        head = await self.store.head(scope)
+        return head is not None and (head.number, head.commit) == (kept.head, kept.commit)
 
     def mirror(self, scope: Scope, refresh: bool) -> Mirror:
         """The repository's mirror; brought up to date with the clone where that is here and asked for."""
@@ -346,11 +352,19 @@ class Service:
 
         return await self.offload(compute)
 
-    async def node(self, asked: str, repository: str = "") -> tuple[Incidence, list[documents.Symbol]]:
+    async def node(self, asked: str, repository: str = "") -> documents.Found:
         """The nodes that a name, key or line means."""
-        head = await self.arrays(await self.choose(repository))
+        scope = await self.choose(repository)
+        head = await self.arrays(scope)
         proofs = Proofs(head)
-        return head, [translation.symbol(proofs.node(node)) for node in nodes.find(head, asked)]
+        return documents.Found(
+            repository=scope.repository,
+            run=head.head,
+            commit=head.commit,
+            query=asked,
+            more=False,
+            results=tuple(translation.symbol(proofs.node(node)) for node in nodes.find(head, asked)),
+        )
 
     async def export(
         self, kind: str, repository: str = "", *, as_of: str = "", progress: Progress = silent

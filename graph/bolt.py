@@ -103,19 +103,25 @@ class Transaction:
 
 
 class Line:
-    """An open line to a server."""
+    """A line to a server; what it needs of the driver is made when it is first used."""
 
-    def __init__(self, driver: AsyncDriver, address: Address) -> None:
-        self._driver = driver
+    def __init__(self, address: Address, agent: str = "") -> None:
         self.address = address
-        self.agent = ""
+        self.agent = agent
+        self._made: AsyncDriver | None = None
+
+    @property
+    def _driver(self) -> AsyncDriver:
+        if self._made is None:
+            with translated(self.address):
+                self._made = AsyncGraphDatabase.driver(self.address.uri, **_options(self.address))
+        return self._made
 
     @classmethod
     async def open(cls, address: Address) -> Line:
         """Connect and look who answers; StoreUnavailableError where nobody useful does."""
-        with translated(address):
-            driver = AsyncGraphDatabase.driver(address.uri, **_options(address))
-        line = cls(driver, address)
+        line = cls(address)
+        driver = line._driver
         try:
             with translated(address):
                 line.agent = (await driver.get_server_info()).agent
@@ -129,7 +135,8 @@ class Line:
 
     async def close(self) -> None:
         """Hang up."""
-        await self._driver.close()
+        if self._made is not None:
+            await self._made.close()
 
     async def write(self, work: Callable[[Transaction], Awaitable[T]]) -> T:
         """Do work in one writing transaction: all of it or nothing. It may be called more than once."""

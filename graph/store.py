@@ -32,7 +32,7 @@ from graph.schema import EDGES, EdgeKind, NodeKind
 from graph.settings import StoreSettings
 from graph.upkeep import Counts, Dangling, Pruned, Standing
 
-__all__ = ["Counts", "Dangling", "Head", "Pruned", "Run", "Standing", "Store", "StoreSettings"]
+__all__ = ["Counts", "Dangling", "Head", "Pruned", "Run", "Standing", "Store", "StoreSettings", "Way"]
 
 
 _EMBEDDED_RETRY = 3.0
@@ -49,6 +49,13 @@ class Head(NamedTuple):
     """Fingerprint of the resolver, as it was given to `begin`."""
     at: int
     """When the head was flipped to it: milliseconds since 1970, by the server's clock."""
+
+
+class Way(NamedTuple):
+    """Where the server of an open store is, and what it calls itself."""
+
+    address: Address
+    agent: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,6 +111,25 @@ class Store:
                 yield store
         finally:
             await asyncio.shield(asyncio.to_thread(embedded.leave, settings, seat))
+
+    @staticmethod
+    @asynccontextmanager
+    async def beside(way: Way) -> AsyncIterator[Store]:
+        """The store that another process holds open, over a line of one's own: connected when first asked.
+
+        It is there for as long as that process holds it (the embedded server ends with its last client).
+        """
+        line, owner = Line(way.address, way.agent), Owner()
+        try:
+            yield Store(line, owner)
+        finally:
+            await line.close()
+            owner.leave()
+
+    @property
+    def way(self) -> Way:
+        """For other processes of this machine, see `beside`; it holds the password."""
+        return Way(self._line.address, self._line.agent)
 
     @property
     def server(self) -> str:

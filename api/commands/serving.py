@@ -22,11 +22,12 @@ def serve(
             "--uploads", help="Take recordings of tests from any program on this machine (docs/tests.md)."
         ),
     ] = False,
-    workers: Annotated[int, typer.Option(metavar="N", help="Processes that answer.")] = 1,
+    workers: Annotated[int, typer.Option(metavar="N", help="Processes that work on questions.")] = 1,
 ) -> None:
     """Answer over GraphQL at /graphql, for programs on this machine.
 
-    One process answers unless more --workers are asked for; those share what they can of its memory.
+    One process answers unless more --workers are asked for: then another takes the questions and hands each to
+    the one that has least to do, and one that dies is replaced without a question being lost.
 
     There is no authentication yet, so anything but a loopback address is refused.
 
@@ -37,7 +38,7 @@ def serve(
     """
     with failing(False) as settings:
         check_loopback(host)
-        from api.application import listen, run
+        from api.serving import listen, run
         from api.workers import check
 
         check(workers, uploads)

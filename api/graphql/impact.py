@@ -10,6 +10,7 @@ import strawberry
 from api import documents
 from api.graphql.context import Request
 from api.graphql.nodes import AsOf, Head, Node, Repository, Step, nodes_of
+from api.jobs import ImpactJob
 from api.questions import DEPTH, Direction, Question, Subject
 from api.sharing import once
 from graph.errors import InputError
@@ -158,15 +159,7 @@ async def resolve_impact(
     question = Question(subject, asked, data, repository, tier, depth, direction, as_of)
     if not 1 <= limit <= LIMIT_MOST:
         raise InputError(f"A limit of {limit} cannot be used.", f"Give one from 1 to {LIMIT_MOST}.")
-    context = info.context
-    found = await context.service.impact(
-        question,
-        refresh=False,
-        progress=context.watch(),
-        deadline=context.deadline,
-        limit=limit,
-    )
-    return Impact.of(found)
+    return Impact.of(await info.context.answer(ImpactJob(question, limit)))
 
 
 def _subject(

@@ -48,7 +48,7 @@ def _foreign(cause: BaseException, extension: SchemaExtension) -> MaestroError:
             "The question took longer than it may.", "Ask for less, or raise MAESTRO_DEADLINE."
         )
     context = extension.execution_context.context
-    return masked(cause, context.service.settings)
+    return masked(cause, context.settings)
 
 
 def _rewritten(error: GraphQLError, message: str, extensions: dict[str, Any]) -> GraphQLError:

@@ -9,7 +9,7 @@ import strawberry
 
 from api import documents
 from api.graphql.context import Request
-from api.graphql.loaders import OwnerKey
+from api.jobs import NodeJob, OwnerKey, SearchJob
 from api.sharing import once
 from graph.schema import EdgeKind, NodeKind, Sort, Tier
 
@@ -124,10 +124,10 @@ class Search:
 
 async def resolve_node(info: Request, name: Named, repository: Repository = "") -> Nodes:
     """The nodes meant by a name, a key or a line."""
-    head, symbols = await info.context.service.node(name, repository)
-    here = head.scope.repository
+    found = await info.context.answer(NodeJob(name, repository))
     return Nodes(
-        head=Head(run=head.head, commit=head.commit), nodes=[Node.of(each, here) for each in symbols]
+        head=Head(run=found.run, commit=found.commit),
+        nodes=[Node.of(each, found.repository) for each in found.results],
     )
 
 
@@ -140,7 +140,7 @@ async def resolve_search(
 ) -> Search:
     """Nodes by name, best fit first."""
     size = max(1, min(limit, 1000))
-    found = await info.context.service.search(query, repository, limit=size, as_of=as_of)
+    found = await info.context.answer(SearchJob(query, repository, size, as_of))
     return Search(
         head=Head(run=found.run, commit=found.commit, at=found.at),
         more=found.more,

@@ -9,6 +9,7 @@ import strawberry
 from api import documents
 from api.graphql.context import Request
 from api.graphql.nodes import AsOf, Head, Node, Repository, Step, nodes_of
+from api.jobs import PathsJob
 from api.questions import DEPTH
 from graph.errors import InputError
 from graph.schema import DEFAULT_TIER, Tier
@@ -63,15 +64,5 @@ async def resolve_path(
     """The shortest proof paths from one symbol to another."""
     if not 1 <= count <= COUNT_LIMIT:
         raise InputError(f"{count} paths cannot be asked for.", f"Ask for 1 to {COUNT_LIMIT}.")
-    context = info.context
-    found = await context.service.paths(
-        start,
-        end,
-        repository,
-        tier=tier,
-        depth=depth,
-        count=count,
-        as_of=as_of,
-        deadline=context.deadline,
-    )
-    return Paths.of(found)
+    job = PathsJob(start, end, repository, count, tier, depth, as_of)
+    return Paths.of(await info.context.answer(job))

@@ -6,6 +6,7 @@ import strawberry
 
 from api.graphql.context import Request
 from api.graphql.nodes import Head
+from api.jobs import StatusJob
 
 
 @strawberry.type(description="A repository that is indexed.")
@@ -18,7 +19,7 @@ class IndexedRepository:
 
 async def resolve_repositories(info: Request) -> list[IndexedRepository]:
     """Every repository in the store, by name."""
-    status = await info.context.service.status()
+    status = await info.context.answer(StatusJob())
     return [
         IndexedRepository(
             name=each.name,

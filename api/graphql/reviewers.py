@@ -13,6 +13,7 @@ from api.documents import Symbol
 from api.graphql.context import Request
 from api.graphql.nodes import Head, Node, Repository, Step, nodes_of
 from api.graphql.tests import change_question
+from api.jobs import ReviewersJob
 
 
 @strawberry.type(description="Somebody, as commits name them.")
@@ -190,8 +191,6 @@ async def resolve_reviewers(
 ) -> Reviewers:
     """Who should review a change. Exactly one of range and diff is given."""
     question = change_question(repository, revisions, diff, rev)
-    context = info.context
-    place = context.service.settings.absences
+    place = info.context.settings.absences
     asking = reviewing.Asking(author, reviewing.read_absences(place) if place else (), count, spread)
-    found = await reviewing.advise(context.service, question, asking, refresh=False, progress=context.watch())
-    return Reviewers.of(found)
+    return Reviewers.of(await info.context.answer(ReviewersJob(question, asking)))

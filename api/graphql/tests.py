@@ -6,9 +6,10 @@ from typing import Annotated
 
 import strawberry
 
-from api import documents, selection
+from api import documents
 from api.graphql.context import Request
 from api.graphql.nodes import Head, Repository
+from api.jobs import SelectionJob
 from api.questions import Mode, Question, Subject
 from graph.errors import InputError
 
@@ -113,17 +114,7 @@ async def resolve_test_selection(
 ) -> TestSelection:
     """The tests that a change can alter. Exactly one of range and diff is given."""
     question = change_question(repository, revisions, diff, rev)
-    context = info.context
-    found = await selection.select(
-        context.service,
-        question,
-        mode=mode.value,
-        budget=seconds,
-        static=static,
-        refresh=False,
-        progress=context.watch(),
-    )
-    return TestSelection.of(found)
+    return TestSelection.of(await info.context.answer(SelectionJob(question, mode, seconds, static)))
 
 
 def change_question(repository: str, revisions: str | None, diff: str | None, rev: str) -> Question:

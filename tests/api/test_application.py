@@ -11,13 +11,15 @@ from pathlib import Path
 
 import httpx2 as httpx
 import pytest
+from applications import create
 from starlette.testclient import TestClient
 
-from api import application
-from api.application import LARGEST, create, listen
+from api import application, jobs
+from api.application import LARGEST
 from api.failures import log_path
 from api.graphql import limits
 from api.service import Service
+from api.serving import listen
 from graph.errors import StoreBusyError
 
 HOST = "http://localhost"
@@ -155,16 +157,14 @@ def test_nodes_paths_search_and_repositories(web):
 
 
 def test_owners_of_many_nodes_are_asked_for_once(indexed, monkeypatch):
-    from api.graphql import context
-
     asked = []
-    real = context.load_owners
+    real = jobs.OwnersJob.run
 
-    async def counted(service, keys):
-        asked.append(len(keys))
-        return await real(service, keys)
+    async def counted(job, service, deadline):
+        asked.append(len(job.keys))
+        return await real(job, service, deadline)
 
-    monkeypatch.setattr(context, "load_owners", counted)
+    monkeypatch.setattr(jobs.OwnersJob, "run", counted)
     with TestClient(create(indexed.settings), base_url=HOST) as web:
         ask(web, '{ impact(symbol: "RATE") { reached { node { owners } proof { source { owners } } } } }')
     assert len(asked) <= 2  # one for each level of the query

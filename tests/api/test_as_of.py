@@ -6,9 +6,8 @@ import os
 from datetime import datetime
 
 import pytest
+from applications import create
 from starlette.testclient import TestClient
-
-from api.application import create
 
 QUESTION = """
 query($of: String!) {

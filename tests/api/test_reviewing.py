@@ -8,9 +8,9 @@ import subprocess
 from pathlib import Path
 
 import pytest
+from applications import create
 from starlette.testclient import TestClient
 
-from api.application import create
 from api.reviewing import Asking
 from graph.errors import InputError
 

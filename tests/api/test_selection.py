@@ -8,10 +8,9 @@ import xml.etree.ElementTree as ElementTree
 
 import pytest
 import recordings_made as made
+from applications import create
 from maestro_selection.recording import VERSION, Distribution
 from starlette.testclient import TestClient
-
-from api.application import create
 
 SUM, IDLE = "tests/test_cart.py::test_sum", "tests/test_cart.py::test_idle"
 TAX_DIFF = """--- a/shop/prices.py

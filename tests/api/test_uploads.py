@@ -14,11 +14,13 @@ from pathlib import Path
 import pytest
 import recordings_made as made
 import uvicorn
+from applications import create
 from maestro_selection import recording
 from starlette.testclient import TestClient
 
 from api import application
-from api.application import BYTES, create, listen
+from api.application import BYTES
+from api.serving import listen
 from graph.recordings import LIMIT
 
 HOST = "http://localhost"

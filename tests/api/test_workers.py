@@ -40,13 +40,15 @@ import os, sys, time
 from pathlib import Path
 from api import workers
 
-def serve():
+def serve(ready):
+    if len(sys.argv) < 3:
+        ready()
     Path(sys.argv[1], str(os.getpid())).touch()
     if len(sys.argv) > 2:
         raise ValueError("broken")
     time.sleep(600)
 
-workers.run(3, serve)
+workers.run([serve] * 3)
 """
 
 
@@ -91,6 +93,19 @@ def test_workers_do_not_outlive_a_service_that_was_killed(tmp_path):
     process.wait(PATIENCE)
     gone(pids)
     process.communicate(timeout=PATIENCE)
+
+
+def test_workers_that_got_to_work_are_replaced_however_soon_they_die(tmp_path):
+    process = crew(tmp_path)
+    died: set[int] = set()
+    for _ in range(5):
+        pids = come(tmp_path, 3 + len(died)) - died
+        os.kill(min(pids), signal.SIGKILL)
+        died.add(min(pids))
+    come(tmp_path, 3 + len(died))
+    process.terminate()
+    process.communicate(timeout=PATIENCE)
+    assert process.returncode == 0
 
 
 def test_a_service_gives_up_where_workers_cannot_begin(tmp_path):
