@@ -63,7 +63,7 @@ def _moved(arrays: Incidence, edge: int, chance: np.random.Generator) -> Hypered
 
 
 def measure(
-    arrays: Incidence, *, share: float = SHARE, rounds: int = 3, build_seconds: float | None = None
+    arrays: Incidence, *, share: float = SHARE, rounds: int = 5, build_seconds: float | None = None
 ) -> dict[str, float | int]:
     """Seconds of renewing and of building, and their ratio.
 

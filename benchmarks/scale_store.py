@@ -190,7 +190,7 @@ async def renewal_figures(
         for edge in change.retired.tolist()
     ]
     await store.retire(run, ended)
-    await store.flip(run)
+    await store.flip(run, built.counted())  # for each that ended, one of its kind came
     begun = time.perf_counter()
     renewed = await current_arrays(store, Workspace(folder), scope)
     spent = time.perf_counter() - begun

@@ -30,7 +30,7 @@ def fingerprint(version: str) -> str:
         version,
         *(f"{name}={value}" for name, value in sorted(OPTIONS.items())),
         *(f"{each.number} {each.name} {each.digest}" for each in migrations.migrations()),
-        *sorted(migrations.constraints().values()),
+        *sorted(migrations.generated().values()),
     )
     return hashlib.blake2b("\n".join(said).encode(), digest_size=8).hexdigest()
 

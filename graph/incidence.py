@@ -276,6 +276,11 @@ class Incidence:
         """Ids of all hyperedges of a kind, ascending."""
         return np.flatnonzero(self.edge_kind == _EDGE_KINDS.index(kind)).astype(np.int32)
 
+    def counted(self) -> dict[EdgeKind, int]:
+        """How many hyperedges there are of each kind of which there are any."""
+        counts = np.bincount(self.edge_kind, minlength=len(_EDGE_KINDS)).tolist()
+        return {kind: count for kind, count in zip(_EDGE_KINDS, counts, strict=True) if count}
+
     def edge_lines(self, edge: int) -> list[int]:
         """The lines of a hyperedge's sites, relative to the first line of the symbol around them."""
         first, last = self.line_ptr[edge : edge + 2].tolist()

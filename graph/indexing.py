@@ -203,7 +203,7 @@ async def _index_code(
             resolver=fingerprint(engine),
             anew=full,
         )
-    await store.flip(run)
+    await store.flip(run, built.counted())
     built.save(workspace.arrays(scope, "code"))
     return resolution, delta, run.number, built
 
@@ -229,7 +229,7 @@ async def _move_head(
         scope, commit=commit.id, tree=commit.tree, families=CODE_FAMILIES, resolver=arrays.resolver
     )
     carried_on = replace(arrays, head=run.number, commit=commit.id, tree=commit.tree)
-    await store.flip(run)
+    await store.flip(run, carried_on.counted())
     carried_on.save(workspace.arrays(scope, "code"), durable=False)
     return None, none(), run.number, carried_on
 
@@ -323,7 +323,7 @@ async def _index_history(
     built = carried(
         arrays, batch, delta, births, scope=scope, head=run.number, commit=commit.id, tree=commit.tree
     )
-    await store.flip(run)
+    await store.flip(run, built.counted())
     built.save(workspace.arrays(scope, "history"))
     return HistoryOutcome(found.read, found.complete, found.notes, run.number, moved=True)
 

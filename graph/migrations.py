@@ -12,11 +12,11 @@ import re
 from dataclasses import dataclass
 from functools import cache
 
-from graph import claims
+from graph import claims, descriptions
 from graph.bolt import Line, Row
 from graph.cypher import ROOT, Filling
 from graph.errors import SchemaError, StoreBusyError
-from graph.schema import EDGES, NODES
+from graph.schema import EDGES, NODES, Class
 
 GENERATED = 0
 """Number under which the constraints that follow from the schema are noted."""
@@ -67,6 +67,29 @@ def constraints() -> dict[str, str]:
         label: f"CREATE CONSTRAINT IF NOT EXISTS FOR (x:{label}) REQUIRE x.{name} IS UNIQUE"
         for label, name in (nodes | edges).items()
     }
+
+
+def indexes() -> dict[str, str]:
+    """By name: the statement for what finds the few things that moved among all, in either direction of time.
+
+    Hyperedges by what ended them (of most nothing did, and they stand in no index then), and nodes by the
+    last run that described them otherwise.
+    """
+    ended = {
+        f"{spec.kind.value}.ended": f"CREATE INDEX IF NOT EXISTS FOR (x:{spec.kind.value}) ON (x.ended)"
+        for spec in EDGES.values()
+        if spec.live and spec.cls is Class.STATE
+    }
+    told = {
+        f"{kind.value}.told": f"CREATE INDEX IF NOT EXISTS FOR (x:{kind.value}) ON (x.told)"
+        for kind in descriptions.kinds()
+    }
+    return ended | told
+
+
+def generated() -> dict[str, str]:
+    """Everything that follows from the schema, by name."""
+    return constraints() | indexes()
 
 
 async def migrate(line: Line, owner: claims.Owner) -> bool:
@@ -131,9 +154,9 @@ def _pending(noted: dict[int, Row]) -> list[Migration]:
 
 
 def _missing(noted: dict[int, Row]) -> list[str]:
-    """Labels whose constraint was not made yet."""
+    """Names of what was not made yet."""
     made = set(noted.get(GENERATED, {}).get("kinds") or ())
-    return [label for label in constraints() if label not in made]
+    return [name for name in generated() if name not in made]
 
 
 async def _apply(line: Line, migration: Migration) -> None:
@@ -142,9 +165,9 @@ async def _apply(line: Line, migration: Migration) -> None:
 
 
 async def _constrain(line: Line, noted: dict[int, Row]) -> None:
-    wanted, missing = constraints(), _missing(noted)
-    for label in missing:
-        await line.write(lambda tx, text=wanted[label]: tx.define(text))  # type: ignore[misc]
+    wanted, missing = generated(), _missing(noted)
+    for name in missing:
+        await line.write(lambda tx, text=wanted[name]: tx.define(text))  # type: ignore[misc]
     if missing:
         made = sorted({*(noted.get(GENERATED, {}).get("kinds") or ()), *missing})
         await _note(line, GENERATED, "schema", "", True, made)

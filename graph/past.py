@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -19,12 +20,16 @@ from graph.errors import CorruptError, InputError, NotFoundError
 from graph.facts import Hyperedge, Node, Scope
 from graph.incidence import Incidence
 from graph.renewal import places, renew
-from graph.schema import EDGES, EdgeKind, NodeKind, code_of
-from graph.store import Head, Store
+from graph.schema import EDGES, EdgeKind, NodeKind
+from graph.store import Head, Store, valid_of
 from graph.upkeep import chunks
 
-_FEW = 8
-"""What so many runs began is asked for run by run."""
+_WALKED = 6_000
+"""Hyperedges that a server walks in the time in which it looks up what one run moved."""
+_LATEST = 999_999_999
+"""No run has a number beyond this."""
+_EDGES = "facts/moved_edges", "facts/ended_edges"
+_IDS = "facts/moved_ids", "facts/ended_ids"
 FAMILIES = {"code": ("code", "owners")}
 """Families that share an array file; any other has one of its own."""
 
@@ -46,7 +51,8 @@ async def heads(store: Store, scope: Scope, family: str = "code") -> list[Head]:
     for row in rows:
         latest = max(latest, row["at"])
         if family in (row["family"] or "").split():
-            found.append(Head(row["number"], row["commit"], row["tree"], row["resolver"], latest))
+            said = row["number"], row["commit"], row["tree"], row["resolver"]
+            found.append(Head(*said, latest, valid_of(row["valid"])))
     return found
 
 
@@ -179,7 +185,7 @@ async def arrays_at(
                 return kept
         except (CorruptError, NotFoundError):
             place.unlink(missing_ok=True)
-    found, _ = await moved_to(store, current, head, family)
+    found = await moved_to(store, current, head, family)
     # Pruning says how far it will go before it deletes: what it took meanwhile is missed here.
     await refuse_pruned(store, scope, head, await heads(store, scope, family))
     found.save(place)
@@ -198,38 +204,51 @@ async def caught_up(store: Store, old: Incidence, head: Head, family: str = "cod
     if known is None or marks != (old.commit, old.tree, old.resolver) or old.head > head.number:
         return None
     try:
-        found, valid = await moved_to(store, old, head, family)
+        found = await moved_to(store, old, head, family)
     except (CorruptError, InputError):
         return None
-    held = np.bincount(found.edge_kind, minlength=len(EdgeKind)).tolist()
-    complete = all(held[code_of(kind)] == count for kind, count in valid.items())
-    return found if complete and not await pruned(store, scope, old.head, family) else None
+    whole = await _whole(store, found, head, family) and not await pruned(store, scope, old.head, family)
+    return found if whole else None
 
 
-async def moved_to(
-    store: Store, arrays: Incidence, head: Head, family: str
-) -> tuple[Incidence, dict[EdgeKind, int]]:
-    """Arrays of one head as those of another, earlier or later; and, by kind, how many hyperedges the store
-    holds that are valid at the other."""
-    scope = arrays.scope
+async def _whole(store: Store, found: Incidence, head: Head, family: str) -> bool:
+    """Whether arrays hold as many hyperedges as the run that ended at their head says, or the store holds."""
+    kinds = [kind for kind, spec in EDGES.items() if spec.live and spec.family in families(family)]
+    held = found.counted()
+    if head.valid:
+        return all(held.get(kind, 0) == head.valid.get(kind, 0) for kind in kinds)
+    given = {"prefix": packing.all_runs(found.scope), "head": head.number}
+    for kind in kinds:
+        row = (await store.read("status/count_edges", Filling(edge=kind), **given))[0]
+        if held.get(kind, 0) != (row["valid"] or 0):
+            return False
+    return True
+
+
+async def moved_to(store: Store, arrays: Incidence, head: Head, family: str) -> Incidence:
+    """Arrays of one head as those of another, earlier or later.
+
+    What a few runs moved is found without looking at anything else: ids begin with the run that a hyperedge
+    is valid from, and the run that ended one is indexed.
+    """
+    scope, here, there = arrays.scope, arrays.head, head.number
+    noted = await _noted(store, scope, here, there)
+    few = noted and abs(there - here) * _WALKED <= arrays.edge_count
     created: list[tuple[Hyperedge, int]] = []
     ended: list[tuple[EdgeKind, str]] = []
-    valid: dict[EdgeKind, int] = {}
     for kind, spec in EDGES.items():
         if not spec.live or spec.family not in families(family):
             continue
         filling = Filling(edge=kind)
-        for prefix in _births(scope, arrays.head, head.number):
-            come = {"prefix": prefix, "there": head.number, "here": arrays.head}
-            for row in await store.read("facts/moved_edges", filling, **come):
+        for name, given in _sought(_EDGES, scope, there, here, few):
+            for row in await store.read(name, filling, **given):
                 created.append((packing.read_edge(kind, scope, row["edge"], row["members"]), row["born"]))
-        gone = {"prefix": packing.all_runs(scope), "there": arrays.head, "here": head.number}
-        row = (await store.read("facts/moved_ids", filling, **gone))[0]
-        ended += [(kind, packing.outer_id(stored)) for stored in row["ids"]]
-        valid[kind] = row["valid"] or 0
+        for name, given in _sought(_IDS, scope, here, there, few):
+            rows = await store.read(name, filling, **given)
+            ended += [(kind, packing.outer_id(row["id"])) for row in rows]
     moved = renew(
         arrays,
-        nodes=await _described(store, arrays, created, head.number),
+        nodes=await _described(store, arrays, created, head.number, noted),
         created=created,
         retired=places(arrays, ended),
         head=head.number,
@@ -239,36 +258,58 @@ async def moved_to(
     )
     # A node that no fact names is in the arrays of a run that described it, and of no other.
     moved.alive = moved.alive & (np.bincount(moved.member_node, minlength=moved.node_count) > 0)
-    return moved, valid
+    return moved
 
 
-def _births(scope: Scope, here: int, there: int) -> list[str]:
-    """Beginnings of the ids of whatever is valid at a head and was not at an earlier one (or later).
+def _sought(
+    names: tuple[str, str], scope: Scope, there: int, here: int, found: bool
+) -> list[tuple[str, dict[str, Any]]]:
+    """Statements, and what they are given, for what is valid at one head and not at another.
 
-    Ids begin with the run that a hyperedge is valid from: what a few runs began need not be sought among all.
+    `found`: whether what the runs between moved is looked up; otherwise all hyperedges are walked.
     """
-    if here < there <= here + _FEW:
-        return [packing.one_run(scope, run) for run in range(here + 1, there + 1)]
-    return [packing.all_runs(scope)]
+    moved, ended = names
+    runs = range(min(here, there) + 1, max(here, there) + 1)
+    if not found:
+        return [(moved, {"prefix": packing.all_runs(scope), "there": there, "here": here})]
+    prefixes = [packing.one_run(scope, run) for run in runs]
+    if there < here:
+        return [(ended, {"prefix": prefix, "there": there}) for prefix in prefixes]
+    return [(moved, {"prefix": prefix, "there": there, "here": here}) for prefix in prefixes]
+
+
+async def _noted(store: Store, scope: Scope, here: int, there: int) -> bool:
+    """Whether all runs between two heads noted what they ended, and described otherwise, for an index."""
+    between = range(min(here, there) + 1, max(here, there) + 1)
+    rows = await store.read("runs/flipped", prefix=packing.all_runs(scope))
+    return set(between) <= {row["number"] for row in rows if row["valid"] is not None}
 
 
 async def _described(
-    store: Store, arrays: Incidence, created: Iterable[tuple[Hyperedge, int]], head: int
+    store: Store, arrays: Incidence, created: Iterable[tuple[Hyperedge, int]], head: int, noted: bool
 ) -> list[Node]:
-    """What described, at a head, the nodes that hyperedges name, and those of the arrays that were ever
-    described otherwise."""
+    """What described, at a head, the nodes that hyperedges name, and those of the arrays that were described
+    otherwise between their head and this one."""
+    scope = arrays.scope
     named: dict[NodeKind, set[str]] = {}
     for edge, _ in created:
         for member in edge.members:
             named.setdefault(member.kind, set()).add(member.key)
     found = []
-    for kind in NodeKind:
-        if descriptions.versioned(arrays.scope, kind):
-            prefix = packing.key_prefix(arrays.scope, kind)
-            for row in await store.read("facts/redescribed", Filling(kind), prefix=prefix):
-                node = packing.read_node(kind, row["key"], descriptions.at(row["props"], head))
-                if arrays.find(kind, node.key) >= 0 and node.key not in named.get(kind, ()):
-                    found.append(node)
+    between = {
+        "first": descriptions.told(scope, min(arrays.head, head) + 1),
+        "last": descriptions.told(scope, _LATEST),
+    }
+    for kind in descriptions.kinds():
+        if noted:
+            rows = await store.read("facts/redescribed_since", Filling(kind), **between)
+        else:
+            prefix = packing.key_prefix(scope, kind)
+            rows = await store.read("facts/redescribed", Filling(kind), prefix=prefix)
+        for row in rows:
+            node = packing.read_node(kind, row["key"], descriptions.at(row["props"], head))
+            if arrays.find(kind, node.key) >= 0 and node.key not in named.get(kind, ()):
+                found.append(node)
     for kind, keys in named.items():
         for batch in chunks(sorted(keys), packing.ROWS):
             asked = [packing.plain(key) for key in batch]

@@ -16,7 +16,7 @@ from graph.backup import FORMAT, KEPT, MANIFEST, VERSION, Saved, digest_of
 from graph.bolt import Line, Row, Transaction
 from graph.claims import Claim
 from graph.cypher import EDGE_VALUES, Filling
-from graph.descriptions import WAS
+from graph.descriptions import WAS, keeping
 from graph.errors import CorruptError, DiskError, InputError, NotFoundError, SchemaError
 from graph.facts import Hyperedge, Scope
 from graph.lease import disk_error
@@ -231,7 +231,11 @@ class _Restoration:
     async def _describe(self, rows: list[tuple[NodeKind, str, Row]]) -> None:
         """What described nodes at earlier heads."""
         for kind in NodeKind:
-            said = [[key, {WAS: props[WAS]}] for label, key, props in rows if label is kind and WAS in props]
+            said = [
+                [key, keeping(self.entry.scope, key, props[WAS])]
+                for label, key, props in rows
+                if label is kind and WAS in props
+            ]
             for batch in chunks(said, packing.ROWS):
                 await self._do("facts/update_nodes", Filling(kind), rows=batch)
 
@@ -310,8 +314,9 @@ class _Restoration:
         for born, edges in sorted(births.items()):
             await writing.write_edges(writing.Place(self.line, self.claim, scope, born), edges, silent)
         for (kind, ended), ids in ends.items():
+            ending = {"run": ended, "ending": packing.one_run(scope, ended)}
             for batch in chunks(ids, packing.ROWS):
-                rows = await self._do("facts/retire", Filling(edge=kind), ids=batch, run=ended)
+                rows = await self._do("facts/retire", Filling(edge=kind), ids=batch, **ending)
                 if rows[0]["retired"] != len(batch):
                     raise self._damaged(f"{len(batch)} {kind} were to end at run {ended}, and did not")
 

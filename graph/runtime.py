@@ -242,7 +242,7 @@ async def _write(
             tree=commit.tree,
         )
     )
-    await store.flip(run)
+    await store.flip(run, built.counted())
     built.save(workspace.arrays(scope, FAMILY))
     return run.number, delta, built.edge_count
 

@@ -247,7 +247,7 @@ NODES: dict[NodeKind, NodeSpec] = {
     spec.kind: spec
     for spec in (
         _node(N.REPOSITORY, True, "tenant/name", "name head commit origin shallow", "A git repository, indexed on one line of history."),
-        _node(N.RUN, True, "tenant/name@number", "number commit tree at received family", "One run of the indexer: where the facts it wrote came from, and when."),
+        _node(N.RUN, True, "tenant/name@number", "number commit tree at received family resolver valid", "One run of the indexer: where the facts it wrote came from, and when."),
         _node(N.CHANGE, True, "tenant/name@commit id", "commit at subject merge bot", "A commit."),
         _node(N.FILE, True, "tenant/name:path", "path language size", "A file at a path of a repository."),
         _node(N.SYMBOL, True, "tenant/name:path::qualified name#ordinal", "path name qualname sort", "A module, class, function, method, attribute or constant."),

@@ -49,6 +49,9 @@ class Head(NamedTuple):
     """Fingerprint of the resolver, as it was given to `begin`."""
     at: int
     """When the head was flipped to it: milliseconds since 1970, by the server's clock."""
+    valid: dict[EdgeKind, int] | None = None
+    """How many hyperedges of each kind were valid at it; empty where the run's writer did not say. None: it
+    was a writer that did not note what it ended where an index finds it."""
 
 
 class Way(NamedTuple):
@@ -156,7 +159,8 @@ class Store:
                 f"Run {number} of {scope} is missing, and its head stands on it.", "Index it anew."
             )
         row = rows[0]
-        return Head(number, row["commit"], row["tree"], row["resolver"], row["at"])
+        said = row["commit"], row["tree"], row["resolver"], row["at"]
+        return Head(number, *said, valid_of(row["valid"]))
 
     async def begin(
         self, scope: Scope, *, commit: str, tree: str, families: Sequence[str], resolver: str = ""
@@ -258,6 +262,7 @@ class Store:
         by_kind: dict[EdgeKind, list[str]] = {}
         for kind, outer in ids:
             by_kind.setdefault(kind, []).append(packing.inner_id(run.scope, outer))
+        ending = {"run": run.number, "ending": packing.one_run(run.scope, run.number)}
         for kind, inner in by_kind.items():
             for batch in upkeep.chunks(run.remains.valid(kind, inner), packing.ROWS):
 
@@ -266,7 +271,7 @@ class Store:
                 ) -> None:
                     await run.claim.renew(transaction)
                     rows = await transaction.rows(
-                        "facts/retire", Filling(edge=kind), {"ids": batch, "run": run.number}
+                        "facts/retire", Filling(edge=kind), {"ids": batch, **ending}
                     )
                     if rows[0]["retired"] != len(batch):
                         raise NotFoundError(
@@ -276,8 +281,15 @@ class Store:
 
                 await self._line.write(work)
 
-    async def flip(self, run: Run) -> Head:
-        """Make the run visible: the repository's head, and its families', move to it in one transaction."""
+    async def flip(self, run: Run, valid: Mapping[EdgeKind, int] | None = None) -> Head:
+        """Make the run visible: the repository's head, and its families', move to it in one transaction.
+
+        Parameters
+        ----------
+        valid : mapping, optional
+            How many hyperedges of each kind of the families are valid from now on. Who brings arrays of an
+            earlier head up to this one has as many then, or did not see all that moved.
+        """
         heads = {**_heads({"heads": run.heads}), **dict.fromkeys(run.families, run.number)}
         params = {
             "key": run.scope.key,
@@ -285,6 +297,7 @@ class Store:
             "number": run.number,
             "commit": run.commit,
             "heads": [f"{family}={number}" for family, number in sorted(heads.items())],
+            "valid": [f"{kind}={count}" for kind, count in sorted((valid or {}).items())],
         }
 
         async def work(transaction: Transaction) -> None:
@@ -418,6 +431,14 @@ async def _opened(address: Address) -> AsyncIterator[Store]:
     finally:
         await line.close()
         owner.leave()
+
+
+def valid_of(stored: list[str] | None) -> dict[EdgeKind, int] | None:
+    """`Head.valid` as it is stored."""
+    if stored is None:
+        return None
+    pairs = (entry.partition("=") for entry in stored)
+    return {EdgeKind(kind): int(count) for kind, _, count in pairs}
 
 
 def _heads(state: Row) -> dict[str, int]:

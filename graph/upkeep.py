@@ -84,7 +84,7 @@ async def sweep(line: Line, claim: Claim, scope: Scope, run: int) -> int:
         ended = {"prefix": packing.all_runs(scope), "run": run}
         ids = await _column(line, "facts/retired_by", Filling(edge=kind), "id", ended)
         await _each(line, claim, "facts/revive", Filling(edge=kind), "ids", ids)
-    await _redescribe(line, claim, scope, lambda kind, stored: descriptions.undone(kind, stored, run))
+    await _redescribe(line, claim, scope, lambda kind, stored: descriptions.undone(scope, kind, stored, run))
 
     async def settle(transaction: Transaction) -> None:
         await claim.renew(transaction)
@@ -130,7 +130,9 @@ async def prune(
         if not dry_run:
             await _each(line, claim, "facts/delete_nodes", Filling(node), "keys", keys)
     if not dry_run:
-        await _redescribe(line, claim, scope, lambda _, stored: descriptions.forgotten(stored, described))
+        await _redescribe(
+            line, claim, scope, lambda _, stored: descriptions.forgotten(scope, stored, described)
+        )
     return done
 
 

@@ -84,7 +84,7 @@ def _kept(place: Place, kind: NodeKind, stored: Row) -> Row:
     """What described a node until now, for who asks about an earlier head."""
     if not place.run or not descriptions.versioned(place.scope, kind):
         return {}
-    return {descriptions.WAS: descriptions.noted(kind, stored, place.run)}
+    return descriptions.noted(place.scope, kind, stored, place.run)
 
 
 async def write_edges(place: Place, edges: list[Hyperedge], progress: Progress) -> None:

@@ -89,12 +89,13 @@ def failing(json: bool, resuming: str = "") -> Iterator[Settings]:
     except (typer.Exit, typer.Abort, BrokenPipeError):
         raise
     except KeyboardInterrupt:
-        messages().print(Text(f"Stopped. {resuming}".strip(), style="note"))
-        raise typer.Exit(INTERRUPTED) from None
+        raise _stopped(resuming) from None
     except Exception as caught:
         error = _single(caught)
         if settings.debug:
             traceback.print_exception(caught)
+        if interrupted.is_set():  # ctrl-C cut off what was under way, and that failed in its own words
+            raise _stopped(resuming) from None
         told = masked(error, settings)
         tell(told, json)
         raise typer.Exit(failure_of(told).exit_code) from None
@@ -108,6 +109,12 @@ def _stop(number: int, frame: FrameType | None) -> None:
     signal.signal(signal.SIGINT, signal.default_int_handler)  # a second ctrl-C cuts off what cleans up
     interrupted.set()
     raise KeyboardInterrupt
+
+
+def _stopped(resuming: str) -> typer.Exit:
+    """Say what becomes of the work."""
+    messages().print(Text(f"Stopped. {resuming}".strip(), style="note"))
+    return typer.Exit(INTERRUPTED)
 
 
 def _single(error: BaseException) -> BaseException:

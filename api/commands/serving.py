@@ -26,8 +26,8 @@ def serve(
 ) -> None:
     """Answer over GraphQL at /graphql, for programs on this machine.
 
-    One process answers unless more --workers are asked for: then another takes the questions and hands each to
-    the one that has least to do, and one that dies is replaced without a question being lost.
+    One process answers unless more --workers are asked for: then another takes the questions and hands each
+    to the one that has least to do, and one that dies is replaced without a question being lost.
 
     There is no authentication yet, so anything but a loopback address is refused.
 

@@ -3,5 +3,5 @@
 // columns: revived
 UNWIND $ids AS id
 MATCH (h:{{edge}} {id: id})
-SET h.to = null
+SET h.to = null, h.ended = null
 RETURN count(h) AS revived

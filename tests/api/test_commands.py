@@ -13,8 +13,11 @@ from itertools import pairwise
 from pathlib import Path
 
 import pytest
+import typer
 
 from api import console
+from api.commands import running
+from graph.errors import StoreError
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -377,6 +380,16 @@ def test_ctrl_c_ends_with_130_and_the_next_run_goes_on(maestro, clone):
     assert "Traceback" not in told
     assert maestro.json("index", str(clone.root))["nodes"] > 12_000
     assert maestro("doctor").exit_code == 0
+
+
+@pytest.mark.parametrize("error", [StoreError("The line was cut."), ZeroDivisionError()])
+def test_what_fails_because_of_ctrl_c_is_no_failure(error, capsys):
+    with pytest.raises(typer.Exit) as left, running.failing(False, "It goes on."):
+        with pytest.raises(KeyboardInterrupt):
+            signal.raise_signal(signal.SIGINT)
+        raise error
+    assert left.value.exit_code == 130
+    assert capsys.readouterr().err.strip() == "Stopped. It goes on."
 
 
 @pytest.mark.parametrize("words", [["--help"], ["index", "--help"], ["impact", "--help"]])

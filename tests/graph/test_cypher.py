@@ -77,9 +77,9 @@ def test_every_statement_is_understood_by_the_server(server) -> None:
 
 def test_parameters_other_than_the_declared_are_refused() -> None:
     statement = cypher.load("facts/retire")
-    statement.check({"ids": [], "run": 1})
-    for wrong in ({"ids": []}, {"ids": [], "run": 1, "ruin": 2}):
-        with pytest.raises(SchemaError, match="takes ids, run"):
+    statement.check({"ids": [], "run": 1, "ending": ""})
+    for wrong in ({"ids": []}, {"ids": [], "run": 1, "ending": "", "ruin": 2}):
+        with pytest.raises(SchemaError, match="takes ending, ids, run"):
             statement.check(wrong)
 
 

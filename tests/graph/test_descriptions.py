@@ -25,27 +25,37 @@ SORTS = st.sampled_from([None, *(sort.value for sort in Sort)])
 @given(st.lists(st.tuples(SORTS, st.booleans()), max_size=8), st.integers(0, 9))
 def test_every_head_is_told_whatever_broke_off(runs: list[tuple[str | None, bool]], horizon: int) -> None:
     """The next run has the number of the one that broke off, as in the store."""
-    stored: dict[str, Any] = {"name": "f", "sort": "function"}
-    heads = {0: dict(stored)}
+    scope = Scope("local", "x")
+    stored: dict[str, Any] = {"key": "local/x:a.py::f", "name": "f", "sort": "function"}
+    heads = {0: {key: stored[key] for key in ("name", "sort")}}
     number = 1
     for sort, ends in runs:
         if stored.get("sort") != sort:
-            was = descriptions.noted(NodeKind.SYMBOL, stored, number)
-            stored = stored | {"sort": sort, descriptions.WAS: was}
-            assert descriptions.noted(NodeKind.SYMBOL, stored, number) == was, "a run notes it once"
+            said = descriptions.noted(scope, NodeKind.SYMBOL, stored, number)
+            assert said[descriptions.TOLD] == descriptions.told(scope, number, stored["key"])
+            stored = stored | {"sort": sort} | said
+            assert descriptions.noted(scope, NodeKind.SYMBOL, stored, number) == said, "a run notes it once"
         if ends:
             heads[number] = {key: stored[key] for key in ("name", "sort")}
             number += 1
         else:
             told(stored, heads)  # even before it is swept
-            stored |= descriptions.undone(NodeKind.SYMBOL, stored, number) or {}
+            stored |= descriptions.undone(scope, NodeKind.SYMBOL, stored, number) or {}
         told(stored, heads)
-        assert descriptions.undone(NodeKind.SYMBOL, stored, number) is None
-    stored |= descriptions.forgotten(stored, horizon) or {}
+        assert descriptions.undone(scope, NodeKind.SYMBOL, stored, number) is None
+    stored |= descriptions.forgotten(scope, stored, horizon) or {}
     told(stored, {head: said for head, said in heads.items() if head >= horizon})
 
 
 def told(stored: dict[str, Any], heads: dict[int, dict[str, Any]]) -> None:
+    since = stored.get(descriptions.TOLD) or ""
+    assert bool(since) == bool(stored.get(descriptions.WAS))
+    for head in heads:
+        # Who looks for what was described otherwise after a head finds it by `told`.
+        assert (
+            since >= descriptions.told(Scope("local", "x"), head + 1)
+            or descriptions.at(stored, head) == stored
+        )
     for head, said in heads.items():
         found = descriptions.at(stored, head)
         assert {key: found.get(key) for key in said} == said

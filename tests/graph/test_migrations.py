@@ -8,10 +8,10 @@ import re
 import pytest
 from neo4j.exceptions import ConstraintError
 
-from graph import migrations
+from graph import descriptions, migrations
 from graph.errors import SchemaError
-from graph.migrations import Migration, constraints
-from graph.schema import EDGES, NODES
+from graph.migrations import Migration, constraints, generated, indexes
+from graph.schema import EDGES, NODES, Class
 from graph.store import Store
 
 pytestmark = pytest.mark.anyio
@@ -37,6 +37,14 @@ def test_constraints_follow_the_schema() -> None:
         assert text == f"CREATE CONSTRAINT IF NOT EXISTS FOR (x:{label}) REQUIRE x.{key} IS UNIQUE"
 
 
+def test_what_moved_is_indexed() -> None:
+    ended = {f"{spec.kind.value}.ended" for spec in EDGES.values() if spec.live and spec.cls is Class.STATE}
+    assert {name for name in indexes() if name.endswith(".ended")} == ended
+    assert {name for name in indexes() if name.endswith(".told")} == {
+        f"{kind.value}.told" for kind in descriptions.kinds()
+    }
+
+
 def test_every_migration_may_be_run_again() -> None:
     for migration in migrations.migrations():
         assert migration.statements
@@ -49,18 +57,19 @@ async def test_second_time_nothing_is_done(store) -> None:
     noted = await notes(store)
     assert all(row["done"] for row in noted.values())
     assert set(noted) == {0, *(m.number for m in migrations.migrations())}
-    assert set(noted[0]["kinds"]) >= set(constraints())
+    assert set(noted[0]["kinds"]) >= set(generated())
 
 
 async def test_server_holds_the_constraints(store, scope) -> None:
     held = {
-        (row["labelsOrTypes"][0], row["properties"][0])
+        (row["labelsOrTypes"][0], *row["properties"])
         for row in await raw(
             store, "SHOW INDEXES YIELD labelsOrTypes, properties RETURN labelsOrTypes, properties"
         )
         if row["labelsOrTypes"] and row["properties"]
     }
     wanted = {(label, text.split("x.")[1].split()[0]) for label, text in constraints().items()}
+    wanted |= {(name.partition(".")[0], *re.findall(r"x\.(\w+)", text)) for name, text in indexes().items()}
     assert wanted | {("Claim", "name"), ("Migration", "number")} <= held
     await raw(store, "CREATE (:Calls {id: $id})", id=f"{scope}@1/ab")
     with pytest.raises(ConstraintError):
@@ -118,7 +127,7 @@ async def test_many_may_migrate_at_once(nothing_made, own_server) -> None:
     assert any(done)
     async with Store.open(own_server.settings) as opened:
         assert await opened.migrate() is False
-        assert set((await notes(opened))[0]["kinds"]) == set(constraints())
+        assert set((await notes(opened))[0]["kinds"]) == set(generated())
 
 
 def test_files_must_be_numbered_without_gaps(tmp_path, monkeypatch) -> None:

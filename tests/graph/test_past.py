@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 import uuid
+from collections import Counter
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -16,12 +17,19 @@ from graph.errors import InputError, NotFoundError
 from graph.facts import Batch, Hyperedge, Node, Scope
 from graph.incidence import Incidence
 from graph.indexing import current_arrays, rebuild_arrays
+from graph.schema import EdgeKind
 from graph.store import Store
 from graph.workspace import Workspace
 
 pytestmark = pytest.mark.anyio
 
 RUNS = 6
+
+
+@pytest.fixture(params=[0, 6_000], ids=["found", "walked"], autouse=True)
+def looked(request, monkeypatch):
+    """What moved is looked up by indexes, or among all hyperedges: as is cheaper."""
+    monkeypatch.setattr(past, "_WALKED", request.param)
 
 
 @pytest.fixture
@@ -32,8 +40,11 @@ def workspace(tmp_path):
 class Told:
     """A repository with a few runs behind it, and what was valid after each."""
 
-    def __init__(self, store: Store) -> None:
+    def __init__(self, store: Store, counted: bool) -> None:
         self.store = store
+        self.counted = counted
+        """Whether its writer says how many hyperedges are valid from then on, as the indexer does."""
+        self.valid: Counter = Counter()
         self.scope = Scope(f"t{uuid.uuid4().hex[:8]}", "past")
         self.facts: dict[int, set[str]] = {}
         self.heads: dict[int, object] = {}
@@ -55,15 +66,17 @@ class Told:
         if number > 1:
             ended.append(contains(self.scope, symbols(self.scope, 40), number - 1)[1])
         await self.store.retire(run, [(edge.kind, f"{edge.digest()}@{number - 1}") for edge in ended])
-        self.heads[number] = await self.store.flip(run)
+        self.valid.update(edge.kind for edge in (*edges, holding))
+        self.valid.subtract(edge.kind for edge in ended)
+        self.heads[number] = await self.store.flip(run, dict(self.valid) if self.counted else None)
         valid = self.facts.get(number - 1, set()) | {edge.digest() for edge in (*edges, holding)}
         self.facts[number] = valid - {edge.digest() for edge in ended}
         return number
 
 
-@pytest.fixture
-async def told(store):
-    made = Told(store)
+@pytest.fixture(params=[True, False], ids=["counted", "uncounted"])
+async def told(store, request):
+    made = Told(store, request.param)
     for _ in range(RUNS):
         await made.run()
     return made
@@ -163,6 +176,40 @@ async def test_a_stale_file_is_brought_up_by_the_runs_since(store, workspace, to
     assert digests(renewed) == told.facts[RUNS + 2] and renewed.head == RUNS + 2
     assert digests(Incidence.open(workspace.arrays(told.scope, "code"))) == told.facts[RUNS + 2]
     assert digests(stale) == told.facts[RUNS], "a reader that holds the old file finishes on it"
+
+
+async def test_who_comes_out_with_less_than_the_writer_said_builds_anew(store, workspace, told) -> None:
+    stale = await current_arrays(store, workspace, told.scope)
+    told.counted = True
+    told.valid[EdgeKind.CALLS] += 1
+    await told.run()
+    head = await store.head(told.scope)
+    assert head.valid == dict(told.valid)
+    assert await past.caught_up(store, stale, head) is None
+    assert digests(await current_arrays(store, workspace, told.scope)) == told.facts[RUNS + 1]
+
+
+async def forget_notes(store: Store, scope: Scope) -> None:
+    """Make what was written so far what an earlier Maestro would have written."""
+    runs = f"MATCH (r:Run) WHERE r.key STARTS WITH '{scope}@' SET r.valid = null"
+    await store._line.write(lambda tx: tx.define(runs))
+    for kind in EdgeKind:
+        ends = f"MATCH (h:{kind}) WHERE h.scope = '{scope}' SET h.ended = null"
+        await store._line.write(lambda tx, text=ends: tx.define(text))
+
+
+async def test_what_a_writer_did_not_note_is_found_all_the_same(store, workspace, told) -> None:
+    """A store that an earlier Maestro wrote has no ends that an index holds."""
+    await forget_notes(store, told.scope)
+    stale = await current_arrays(store, workspace, told.scope)
+    for _ in range(3):
+        await told.run()
+    caught = await past.caught_up(store, stale, await store.head(told.scope))
+    assert digests(caught) == told.facts[RUNS + 3]
+    for number in (1, RUNS - 1, RUNS, RUNS + 2):
+        head = await past.head_of(store, told.scope, f"{number:040x}")
+        arrays = await past.arrays_at(store, caught, head, workspace.sides(told.scope))
+        assert digests(arrays) == told.facts[number]
 
 
 @pytest.mark.parametrize("fault", ["commit", "resolver", "facts", "horizon", "number"])
