@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import os
 import signal
 import traceback
 from collections.abc import Awaitable, Callable, Iterator
 from types import FrameType
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import anyio
 import typer
@@ -73,6 +74,7 @@ async def _work(settings: Settings, work: Work, ahead: Ahead | None) -> document
         from graph.mapping import guard
 
     guard(failure_of(CorruptError("")).exit_code)
+    asyncio.get_running_loop().set_exception_handler(_unheard)
     with showing(messages()) as meter:
         async with Service.open(settings, meter, ahead=ahead) as service:
             return await work(service, meter)
@@ -82,6 +84,7 @@ async def _work(settings: Settings, work: Work, ahead: Ahead | None) -> document
 def failing(json: bool, resuming: str = "") -> Iterator[Settings]:
     """Read the settings for a `with` block and turn what goes wrong in it into words and an exit code."""
     settings = Settings()
+    interrupted.clear()  # not at the end: what was cut off is still being cleared away then
     before = signal.signal(signal.SIGINT, _stop)
     try:
         settings = read_settings(os.environ)
@@ -101,7 +104,12 @@ def failing(json: bool, resuming: str = "") -> Iterator[Settings]:
         raise typer.Exit(failure_of(told).exit_code) from None
     finally:
         signal.signal(signal.SIGINT, before)
-        interrupted.clear()
+
+
+def _unheard(loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
+    """What a task failed with that nobody waits for; after ctrl-C that is because it was cut off."""
+    if not interrupted.is_set():
+        loop.default_exception_handler(context)
 
 
 def _stop(number: int, frame: FrameType | None) -> None:

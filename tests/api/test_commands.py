@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
+import gc
 import json
 import os
 import signal
 import subprocess
 import sys
+import threading
 import time
 from contextlib import suppress
 from itertools import pairwise
@@ -388,8 +391,30 @@ def test_what_fails_because_of_ctrl_c_is_no_failure(error, capsys):
         with pytest.raises(KeyboardInterrupt):
             signal.raise_signal(signal.SIGINT)
         raise error
+    running.interrupted.clear()
     assert left.value.exit_code == 130
     assert capsys.readouterr().err.strip() == "Stopped. It goes on."
+
+
+@pytest.mark.parametrize(("stopped", "said"), [(False, True), (True, False)])
+def test_a_task_that_ctrl_c_cut_off_is_not_told_of(stopped, said, monkeypatch, caplog):
+    if stopped:
+        monkeypatch.setattr(running, "interrupted", threading.Event())
+        running.interrupted.set()
+
+    async def fail():
+        raise StoreError("The line was cut.")
+
+    async def main():
+        asyncio.get_running_loop().set_exception_handler(running._unheard)
+        task = asyncio.ensure_future(fail())
+        await asyncio.sleep(0)
+        await asyncio.sleep(0)
+        del task
+        gc.collect()
+
+    asyncio.run(main())
+    assert ("The line was cut." in caplog.text) == said
 
 
 @pytest.mark.parametrize("words", [["--help"], ["index", "--help"], ["impact", "--help"]])
