@@ -11,7 +11,6 @@ import io
 import pickle
 import socket
 import struct
-from collections.abc import Callable
 from typing import Any
 
 from api import tables
@@ -21,8 +20,11 @@ _HEADER = struct.Struct("<QQ")
 """A number that the asking end chose, and how many bytes follow."""
 
 
-def _tabled(found: Impact) -> tuple[Callable[[bytes], Impact], tuple[bytes]]:
-    return tables.unpack, (tables.pack(found),)
+def _tabled(found: Impact) -> str | tuple[Any, ...]:
+    try:
+        return tables.unpack, (tables.pack(found),)
+    except UnicodeEncodeError:  # half a character, which a question may bring along
+        return found.__reduce__()
 
 
 def packed(value: Any) -> bytes:

@@ -49,7 +49,7 @@ def make(wheel: Wheel) -> Path:
     StoreUnavailableError
         The server does not start; what it said last is in the message.
     DiskError
-        There is no room for it (twice 35 MB), or no right to write.
+        There is no room for it (twice 60 MB), or no right to write.
     """
     place = _place(wheel)
     drafts.sweep(wheel.home, _STEM)

@@ -81,6 +81,11 @@ def test_an_impact_travels_within_other_values(found):
     assert came == found
 
 
+def test_half_a_character_travels_too():
+    found = Impact(repository="r", asked="a\udcff", reached=())
+    assert unpacked(packed(found)) == found
+
+
 def test_every_field_of_what_travels_as_tables_is_known():
     """A field more has to be put into the tables too."""
     assert Step.__struct_fields__ == (
