@@ -82,7 +82,7 @@ class Follower:
             found: list[Value] = []
             for part in parts:
                 found.extend(self._walk(use, part))
-            self._finish(use, tuple(dict.fromkeys(found)))
+            self._finish(use, tuple(dict.fromkeys(found)) if len(found) > 1 else tuple(found))
         for item in () if block.script else block.implied:
             if item.kind in self._defined or item.kind.startswith(BY_PREFIX):
                 operand = Site(item.line, item.column, item.end_line, item.end_column)

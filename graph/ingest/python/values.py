@@ -65,8 +65,11 @@ class File:
 
 def narrow(values: Iterable[Value]) -> Values:
     """Each value once, at most WIDTH; several are none of them sure. What containers hold is put together."""
+    held = tuple(values)
+    if len(held) < 2:
+        return held
     found: dict[tuple[int, str, int], Value] = {}
-    for value in values:
+    for value in held:
         key = value[:3]
         known = found.get(key)
         if known is None or not known.elements:
