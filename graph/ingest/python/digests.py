@@ -112,27 +112,25 @@ class Dump:
         if special is not None:
             special(node)
             return
-        out = self.out
+        out, down = self.out, self.node
         out.append(kind.__name__)
         for name in FIELDS[kind]:
             value = getattr(node, name, None)
             of = value.__class__
-            if of is list:
+            if of in FIELDS:
+                down(value)  # type: ignore[arg-type]
+            elif of is list:
                 out.append("[")
                 for item in value:  # type: ignore[union-attr]
-                    if isinstance(item, ast.AST):
-                        self.node(item)
+                    if item.__class__ in FIELDS:
+                        down(item)  # type: ignore[arg-type]
                     else:
                         out.append(str(item))
                 out.append("]")
             elif of is str:
                 out.append(value)  # type: ignore[arg-type]
-            elif isinstance(value, ast.AST):
-                self.node(value)
-            elif value is not None:
-                out.append(repr(value))
             else:
-                out.append("-")
+                out.append("-" if value is None else repr(value))
 
     def header(self, statement: ast.AST) -> None:
         """A statement of a module or class: of a compound one only what stands before its blocks."""
