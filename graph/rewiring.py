@@ -8,8 +8,10 @@ came to be called virtually. `_Moved.find` follows each of these; all else is co
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -32,12 +34,16 @@ from graph.assembly import EDGE_CODE, ROLE_CODE
 from graph.schema import EDGES, EdgeKind, Form, code_of
 from graph.splicing import found_in, shifted, without
 
+A = TypeVar("A")
+B = TypeVar("B")
 Bools = NDArray[np.bool_]
 Ints = NDArray[np.int32]
 Longs = NDArray[np.int64]
 
 _WRAPPER = code_of(Form.WRAPPER)
 _OVERRIDES = EDGE_CODE[EdgeKind.OVERRIDES]
+_LARGE = 200_000
+"""Entries from which on two computations go on at once."""
 
 
 def _leaving() -> Bools:
@@ -81,11 +87,21 @@ def rewire(
     moved = _Moved.find(old, new, wiring[0], retired, kept)
     if not moved.dirty.any() and not len(retired) and new.node_count == old.node_count:
         return wiring
-    pairs, dispatch = moved.pairs()
     numbers = np.zeros(len(old.edge_kind) + 1, np.int32)
     np.cumsum(np.bincount(retired, minlength=len(old.edge_kind)), out=numbers[:-1])
-    step = _Step(old.node_count, new.node_count, moved.dirty, numbers, pairs, dispatch)
-    return step.carried(wiring)
+    dropping = _Dropping(old.node_count, moved.dirty)
+    pairs, entering = _both(len(wiring[0].node), moved.pairs, lambda: dropping.entries(wiring[1]))
+    step = _Step(dropping, new.node_count, numbers, *pairs)
+    return step.carried(wiring, entering)
+
+
+def _both(entries: int, one: Callable[[], A], other: Callable[[], B]) -> tuple[A, B]:
+    """Two computations over so many entries; at once where that pays: numpy holds no lock while it copies."""
+    if entries < _LARGE:
+        return one(), other()
+    with ThreadPoolExecutor(1, "maestro-rewiring") as beside:
+        found = beside.submit(other)
+        return one(), found.result()
 
 
 @dataclass(frozen=True, slots=True)
@@ -211,57 +227,72 @@ class _Dropped(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True)
-class _Step:
-    """From one wiring to the next: old ids of rows and hyperedges, and the pairs that come anew."""
+class _Dropping:
+    """What an old wiring has of the nodes that are derived anew."""
 
     before: int
     """Nodes that there were."""
-    after: int
     dirty: Bools
-    numbers: Ints
-    """For each old hyperedge how many before it, or it itself, were retired; then 0, for none."""
-    pairs: Dependencies
-    """In ids of `dispatch`, from `after` on."""
-    dispatch: Ints
 
-    def carried(self, wiring: tuple[Adjacency, Adjacency]) -> tuple[Adjacency, Adjacency]:
-        """Both directions."""
-        up, down = wiring
-        entering = self._dirty_entries(down)
-        ids, dispatch = self._numbered(up, down, entering)
-        local = np.concatenate((np.arange(self.after), self._placed(self.dispatch, dispatch)))
-        leaves, enters = local[self.pairs.leaves], local[self.pairs.enters]
-        size = self.after + len(dispatch)
-        tier = self.pairs.tier
-        return (
-            self._merged(up, self._dirty_rows(up), ids, (leaves, enters, tier), size, dispatch),
-            self._merged(down, entering, ids, (enters, leaves, tier), size, dispatch),
-        )
-
-    def _beyond(self, old: Adjacency) -> Bools:
+    def beyond(self, old: Adjacency) -> Bools:
         """For each old node beyond the real ones whether it stands for a dirty method."""
         methods = old.dispatch >= 0
         found = np.zeros(len(old.dispatch), np.bool_)
         found[methods] = self.dirty[old.dispatch[methods]]
         return found
 
-    def _dirty_rows(self, up: Adjacency) -> _Dropped:
+    def rows(self, up: Adjacency) -> _Dropped:
         """All entries of the nodes that are derived anew."""
         rows = np.concatenate(
-            (np.flatnonzero(self.dirty[: self.before]), self.before + np.flatnonzero(self._beyond(up)))
+            (np.flatnonzero(self.dirty[: self.before]), self.before + np.flatnonzero(self.beyond(up)))
         )
         starts = up.ptr[rows * WIDTH]
         places = spread(starts, up.ptr[(rows + 1) * WIDTH] - starts)
         rows = (rows[:, None] * WIDTH + np.arange(WIDTH)).reshape(-1)
         return _Dropped(places, rows, up.ptr[rows + 1] - up.ptr[rows])
 
-    def _dirty_entries(self, down: Adjacency) -> _Dropped:
+    def entries(self, down: Adjacency) -> _Dropped:
         """The same entries, as the other direction has them."""
-        all_of = np.concatenate((self.dirty[: self.before], self._beyond(down)))
+        all_of = np.concatenate((self.dirty[: self.before], self.beyond(down)))
         places = found_in(all_of, down.node)
         rows = np.searchsorted(down.ptr, places, "right") - 1
         first = np.flatnonzero(np.diff(rows, prepend=-1))
         return _Dropped(places, rows[first], np.diff(first, append=len(rows)))
+
+
+@dataclass(frozen=True, slots=True)
+class _Step:
+    """From one wiring to the next: old ids of rows and hyperedges, and the pairs that come anew."""
+
+    dropping: _Dropping
+    after: int
+    numbers: Ints
+    """For each old hyperedge how many before it, or it itself, were retired; then 0, for none."""
+    pairs: Dependencies
+    """In ids of `dispatch`, from `after` on."""
+    dispatch: Ints
+
+    @property
+    def before(self) -> int:
+        """Nodes that there were."""
+        return self.dropping.before
+
+    def carried(self, wiring: tuple[Adjacency, Adjacency], entering: _Dropped) -> tuple[Adjacency, Adjacency]:
+        """Both directions. `entering`: what the second drops."""
+        up, down = wiring
+        ids, dispatch = self._numbered(up, down, entering)
+        local = np.concatenate((np.arange(self.after), self._placed(self.dispatch, dispatch)))
+        leaves, enters = local[self.pairs.leaves], local[self.pairs.enters]
+        size = self.after + len(dispatch)
+        tier = self.pairs.tier
+
+        def upward() -> Adjacency:
+            return self._merged(up, self.dropping.rows(up), ids, (leaves, enters, tier), size, dispatch)
+
+        def downward() -> Adjacency:
+            return self._merged(down, entering, ids, (enters, leaves, tier), size, dispatch)
+
+        return _both(len(up.node), upward, downward)
 
     def _numbered(self, up: Adjacency, down: Adjacency, dropped: _Dropped) -> tuple[Longs, Ints]:
         """For each old node its new id, -1 where it is gone; and the new dispatch nodes and ends.
@@ -270,8 +301,8 @@ class _Step:
         """
         methods = up.dispatch >= 0
         ours = self.dispatch[self.dispatch >= 0]
-        kept = up.dispatch[methods & ~self._beyond(up)]
-        now = np.union1d(kept, ours[self.dirty[ours]])
+        kept = up.dispatch[methods & ~self.dropping.beyond(up)]
+        now = np.union1d(kept, ours[self.dropping.dirty[ours]])
         ends = ~up.dispatch[~methods]
         left = shifted(down.ptr, dropped.rows, -dropped.lost)
         rows = self.before + np.flatnonzero(~methods)

@@ -9,6 +9,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from graph import rewiring
 from graph.adjacency import Direction, adjacencies
 from graph.errors import CorruptError, InputError
 from graph.facts import Hyperedge, Member, Node, Provenance, Scope, file_node, symbol_node
@@ -78,6 +79,14 @@ nodes = st.one_of(
         st.sampled_from(NAMES), st.booleans(),
     ),
 )  # fmt: skip
+
+
+@pytest.fixture(autouse=True, scope="module")
+def some_at_once():
+    """Graphs as small as these are carried over in one thread; here the larger of them in two."""
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(rewiring, "_LARGE", 40)
+        yield
 
 
 def build(
