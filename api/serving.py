@@ -3,22 +3,27 @@
     one      = HTTP, GraphQL and the work in one process
     several  = a front (`api.crew`) and readers (`api.readers`), looked after by `api.workers`
 
-What speaks HTTP and GraphQL is imported in the process that does: readers are forked without it, since of
-what lies between the things that they touch a part becomes their own.
+What speaks HTTP and GraphQL is imported in the process that does, and what the command line is made of is
+left behind: readers are forked without either, since a part of whatever lies between the things that they
+touch becomes their own.
 """
 
 from __future__ import annotations
 
 import asyncio
+import os
 import signal
 import socket
+import sys
+import traceback
+from collections.abc import Sequence
 from contextlib import AbstractAsyncContextManager
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NoReturn
 
 from api import readers, workers
-from api.failures import failure_of
+from api.failures import INTERRUPTED, failure_of, masked
 from api.rehearsal import rehearse
-from api.settings import Settings
+from api.settings import Settings, read_settings
 from graph.errors import CorruptError, InputError, StoreBusyError
 from graph.mapping import guard
 from graph.memory import loading, modest
@@ -84,6 +89,34 @@ def run(settings: Settings, listening: socket.socket, *, uploads: bool = False, 
         workers.run([front, *[reader] * count])
 
 
+def go_on(listening: socket.socket, count: int) -> NoReturn:
+    """Have this process begin again as one that only serves, with several workers at this socket."""
+    os.set_inheritable(listening.fileno(), True)
+    words = [sys.executable, "-m", "api.serving", str(listening.fileno()), str(count)]
+    os.execv(sys.executable, words)  # noqa: S606 - no shell, and nothing of it is anybody's but ours
+
+
+def main(arguments: Sequence[str]) -> int:
+    """What `go_on` goes on with: the socket's number and that of workers. Returns the exit code."""
+    settings = Settings()
+    try:
+        settings = read_settings(os.environ)
+        run(settings, socket.socket(fileno=int(arguments[0])), count=int(arguments[1]))
+        return 0
+    except KeyboardInterrupt:
+        print("Stopped.", file=sys.stderr)
+        return INTERRUPTED
+    except Exception as caught:
+        if settings.debug:
+            traceback.print_exception(caught)
+        from api.rendering import printable  # it brings the command line's libraries along
+
+        error = masked(caught, settings)
+        said = [f"Error: {error.message}", *filter(None, [error.hint])]
+        print(*map(printable, said), sep="\n", file=sys.stderr)
+        return failure_of(error).exit_code
+
+
 def _front(
     settings: Settings,
     listening: socket.socket,
@@ -96,3 +129,7 @@ def _front(
         from api.application import serve
     for number in reversed(asyncio.run(serve(listening, settings, opening, uploads, ready))):
         signal.raise_signal(number)
+
+
+if __name__ == "__main__":
+    raise SystemExit(main(sys.argv[1:]))

@@ -38,14 +38,16 @@ def serve(
     """
     with failing(False) as settings:
         check_loopback(host)
-        from api.serving import listen, run
+        from api.serving import go_on, listen, run
         from api.workers import check
 
         check(workers, uploads)
         listening = listen(host, port)
         address = f"http://{_shown(host)}:{listening.getsockname()[1]}/graphql"
         messages().print(Text(f"Maestro answers at {address} (ctrl-C stops it)"))
-        run(settings, listening, uploads=uploads, count=workers)
+        if workers > 1:
+            go_on(listening, workers)
+        run(settings, listening, uploads=uploads)
 
 
 def check_loopback(host: str) -> None:

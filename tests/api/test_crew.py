@@ -140,6 +140,21 @@ def test_another_front_takes_the_place_of_one_that_died(indexed):
         assert readers <= {each.pid for each in service.children()}
 
 
+def test_what_keeps_it_from_beginning_is_said_in_words(indexed):
+    environment = {**os.environ, **indexed.environment}
+    environment |= {"MAESTRO_NEO4J_URI": "bolt://127.0.0.1:1", "MAESTRO_NEO4J_PASSWORD": "secret"}
+    command = [sys.executable, "-m", "api", "serve", "--port", "0", "--workers"]
+    for count in "12":
+        done = subprocess.run(
+            [*command, count], env=environment, capture_output=True, text=True, timeout=PATIENCE
+        )
+        assert done.returncode == 21, done.stderr
+        assert "Error: No server answers at bolt://127.0.0.1:1" in done.stderr
+        assert "Start it, or check MAESTRO_NEO4J_URI" in done.stderr
+        assert "Traceback" not in done.stderr
+        assert "secret" not in done.stderr
+
+
 def test_everybody_leaves_when_told(indexed):
     with served(indexed.environment, 3) as (service, address):
         ask(address, *QUESTIONS[1])
