@@ -180,10 +180,29 @@ async def renewal_figures(
 ) -> dict[str, float]:
     """Arrays renewed from the store after a run that moved 0.1 %, beside arrays built from the store.
 
-    What moved is read from the store too, and both sides end with the file in its place.
+    What moved is read from the store too, and both sides end with the file in its place. It is done twice:
+    when it is first asked so, a Neo4j thinks about each of some sixty statements.
     """
+    taken = []
+    for number in (1, 2):
+        incidences, spent, built = await _renewed(store, scope, built, folder, str(number) * 40)
+        taken.append(spent)
+    print(
+        f"renewed from the store after {incidences:,} incidences moved: "
+        f"{taken[0]:.2f} s the first time, {taken[1]:.2f} s the next"
+    )
+    return {
+        "delta_ratio_store": taken[1] / build_seconds,
+        "delta_ratio_store_first": taken[0] / build_seconds,
+    }
+
+
+async def _renewed(
+    store: Store, scope: Scope, built: Incidence, folder: Path, commit: str
+) -> tuple[int, float, Incidence]:
+    """Incidences that a run moved, seconds of renewing, and the renewed arrays."""
     change = change_of(built)
-    run = await store.begin(scope, commit="1" * 40, tree=TREE, families=FAMILIES)
+    run = await store.begin(scope, commit=commit, tree=TREE, families=FAMILIES)
     await store.write(run, [], change.created)
     ended = [
         (built.edge_kind_of(edge), f"{built.digests[edge].tobytes().hex()}@{built.edge_from[edge]}")
@@ -195,5 +214,4 @@ async def renewal_figures(
     renewed = await current_arrays(store, Workspace(folder), scope)
     spent = time.perf_counter() - begun
     assert renewed is not None and renewed.head == run.number
-    print(f"renewed from the store after {change.incidences:,} incidences moved: {spent:.2f} s")
-    return {"delta_ratio_store": spent / build_seconds}
+    return change.incidences, spent, renewed
