@@ -21,6 +21,7 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from strawberry.asgi import GraphQL
+from uvicorn.server import HANDLED_SIGNALS
 
 from api import __version__, documents
 from api.failures import failure_of, masked
@@ -37,7 +38,6 @@ LARGEST = 16 * 1024 * 1024
 """Bytes of a question at most: a diff is part of one."""
 JSON = "application/json"
 BYTES = "application/octet-stream"
-_SIGNALS = (signal.SIGINT, signal.SIGTERM)
 NAMES = ("localhost", "127.0.0.1", "[::1]")
 """Names that this machine calls itself by."""
 
@@ -225,7 +225,7 @@ class _Server(uvicorn.Server):
     @contextmanager
     def capture_signals(self) -> Iterator[None]:
         """Have `handle_exit` told, for as long as this is entered."""
-        before = {number: signal.signal(number, self.handle_exit) for number in _SIGNALS}
+        before = {number: signal.signal(number, self.handle_exit) for number in HANDLED_SIGNALS}
         try:
             yield
         finally:

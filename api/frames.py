@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import asyncio
 import copyreg
-import io
 import pickle
 import socket
 import struct
@@ -27,13 +26,12 @@ def _tabled(found: Impact) -> str | tuple[Any, ...]:
         return found.__reduce__()
 
 
+copyreg.pickle(Impact, _tabled)
+
+
 def packed(value: Any) -> bytes:
     """A value as bytes; impacts as tables."""
-    into = io.BytesIO()
-    pickler = pickle.Pickler(into, pickle.HIGHEST_PROTOCOL)
-    pickler.dispatch_table = {**copyreg.dispatch_table, Impact: _tabled}
-    pickler.dump(value)
-    return into.getvalue()
+    return pickle.dumps(value, pickle.HIGHEST_PROTOCOL)
 
 
 def unpacked(data: bytes) -> Any:

@@ -64,18 +64,16 @@ class Service:
         *,
         stays: bool = False,
         ahead: Ahead | None = None,
-        kept: dict[Scope, Incidence] | None = None,
     ) -> AsyncIterator[Service]:
         """Connect to the store, starting the embedded server where none runs.
 
         `stays`: keep what was read of a tree for the next question, at the price of its memory.
         `ahead`: what to begin to read meanwhile, where `index` is asked for next.
-        `kept`: arrays that were opened already; they are looked at like any that it keeps itself.
         """
         progress("starting the store", 0, 0)
         with ahead(settings, progress) if ahead else nullcontext() as begun:
             async with Service._opened(settings, offload, stays) as service:
-                yield replace(service, begun=begun, kept=dict(kept or {}))
+                yield replace(service, begun=begun)
 
     @staticmethod
     @asynccontextmanager

@@ -6,10 +6,14 @@ worked on it: the pickler keeps whatever it came by until it is done.
 
 from __future__ import annotations
 
+from typing import Any
+
 import msgspec
 from msgspec import Struct
+from msgspec.structs import astuple
 
 from api.documents import Impact, Reached, Step, Symbol
+from api.sharing import once
 
 
 class _Step(Struct, frozen=True, array_like=True):
@@ -17,8 +21,8 @@ class _Step(Struct, frozen=True, array_like=True):
 
     source: int
     target: int
-    said: tuple[str, str, str, str, str, int, str]
-    """Edge, tier, role, form, path, line and side."""
+    said: tuple[Any, ...]
+    """All else that a step has."""
 
 
 class _Reached(Struct, frozen=True, array_like=True):
@@ -38,41 +42,27 @@ class _Tables(Struct, frozen=True, array_like=True):
     tests: list[_Reached]
 
 
+_ENDS = 2
+"""Fields of a step that are its ends; they come first."""
+_SAID = Step.__struct_fields__[_ENDS:]
 _ENCODER = msgspec.msgpack.Encoder()
 _DECODER = msgspec.msgpack.Decoder(_Tables)
-
-
-class _Table:
-    """Things by identity, in the order of their coming."""
-
-    def __init__(self) -> None:
-        self._places: dict[int, int] = {}
-
-    def place(self, thing: object) -> tuple[int, bool]:
-        """Where a thing stands, and whether it is new. The thing has to outlive the table."""
-        before = len(self._places)
-        place = self._places.setdefault(id(thing), before)
-        return place, place == before
 
 
 def pack(found: Impact) -> bytes:
     """An impact as bytes, for a process of the same program."""
     symbols: list[Symbol] = []
     steps: list[_Step] = []
-    known, taken = _Table(), _Table()
 
+    @once
     def symbol(each: Symbol) -> int:
-        place, new = known.place(each)
-        if new:
-            symbols.append(each)
-        return place
+        symbols.append(each)
+        return len(symbols) - 1
 
+    @once
     def step(each: Step) -> int:
-        place, new = taken.place(each)
-        if new:
-            said = each.edge, each.tier, each.role, each.form, each.path, each.line, each.side
-            steps.append(_Step(symbol(each.source), symbol(each.target), said))
-        return place
+        steps.append(_Step(symbol(each.source), symbol(each.target), astuple(each)[_ENDS:]))
+        return len(steps) - 1
 
     def rows(part: tuple[Reached, ...]) -> list[_Reached]:
         return [
@@ -88,7 +78,13 @@ def pack(found: Impact) -> bytes:
 def unpack(data: bytes) -> Impact:
     """The impact that was packed; what was one object then is one object again."""
     tables = _DECODER.decode(data)
-    symbols, steps = tables.symbols, [_step(each, tables.symbols) for each in tables.steps]
+    symbols = tables.symbols
+    steps = [
+        Step(
+            source=symbols[row.source], target=symbols[row.target], **dict(zip(_SAID, row.said, strict=True))
+        )
+        for row in tables.steps
+    ]
 
     def told(rows: list[_Reached]) -> tuple[Reached, ...]:
         return tuple(
@@ -102,19 +98,3 @@ def unpack(data: bytes) -> Impact:
         )
 
     return msgspec.structs.replace(tables.rest, reached=told(tables.reached), tests=told(tables.tests))
-
-
-def _step(row: _Step, symbols: list[Symbol]) -> Step:
-    edge, tier, role, form, path, line, side = row.said
-    source, target = symbols[row.source], symbols[row.target]
-    return Step(
-        source=source,
-        target=target,
-        edge=edge,
-        tier=tier,
-        role=role,
-        form=form,
-        path=path,
-        line=line,
-        side=side,
-    )

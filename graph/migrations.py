@@ -161,16 +161,20 @@ def _missing(noted: dict[int, Row]) -> list[str]:
 
 async def _apply(line: Line, migration: Migration) -> None:
     for statement in migration.statements:
-        await line.write(lambda tx, text=statement: tx.define(text))  # type: ignore[misc]
+        await _define(line, statement)
 
 
 async def _constrain(line: Line, noted: dict[int, Row]) -> None:
     wanted, missing = generated(), _missing(noted)
     for name in missing:
-        await line.write(lambda tx, text=wanted[name]: tx.define(text))  # type: ignore[misc]
+        await _define(line, wanted[name])
     if missing:
         made = sorted({*(noted.get(GENERATED, {}).get("kinds") or ()), *missing})
         await _note(line, GENERATED, "schema", "", True, made)
+
+
+async def _define(line: Line, statement: str) -> None:
+    await line.write(lambda tx: tx.define(statement))
 
 
 async def _note(line: Line, number: int, name: str, digest: str, done: bool, kinds: list[str]) -> None:

@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 
 from graph import descriptions, packing
+from graph.bolt import Row
 from graph.cypher import Filling
 from graph.errors import CorruptError, InputError, NotFoundError
 from graph.facts import Hyperedge, Node, Scope
@@ -45,7 +46,15 @@ async def heads(store: Store, scope: Scope, family: str = "code") -> list[Head]:
     Their times never go back: where the server's clock was set back, a head counts from when the one
     before it did.
     """
-    rows = await store.read("runs/flipped", prefix=packing.all_runs(scope))
+    return _heads(await _flipped(store, scope), family)
+
+
+async def _flipped(store: Store, scope: Scope) -> list[Row]:
+    """What is noted of every run that became the repository's head, in order."""
+    return await store.read("runs/flipped", prefix=packing.all_runs(scope))
+
+
+def _heads(rows: list[Row], family: str) -> list[Head]:
     found: list[Head] = []
     latest = 0
     for row in rows:
@@ -175,7 +184,8 @@ async def arrays_at(
     scope = current.scope
     if head.number == current.head:
         return current
-    await refuse_pruned(store, scope, head, await heads(store, scope, family))
+    rows = await _flipped(store, scope)
+    await refuse_pruned(store, scope, head, _heads(rows, family))
     place = folder / f"run-{head.number}-{head.at}-{family}.arrays"
     if place.exists():
         try:
@@ -185,7 +195,7 @@ async def arrays_at(
                 return kept
         except (CorruptError, NotFoundError):
             place.unlink(missing_ok=True)
-    found = await moved_to(store, current, head, family)
+    found = await _moved_to(store, current, head, family, rows)
     # Pruning says how far it will go before it deletes: what it took meanwhile is missed here.
     await refuse_pruned(store, scope, head, await heads(store, scope, family))
     found.save(place)
@@ -199,12 +209,13 @@ async def caught_up(store: Store, old: Incidence, head: Head, family: str = "cod
     out is not as much as the store holds.
     """
     scope = old.scope
-    known = {each.number: each for each in await heads(store, scope, family)}.get(old.head)
+    rows = await _flipped(store, scope)
+    known = {each.number: each for each in _heads(rows, family)}.get(old.head)
     marks = known and (known.commit, known.tree, known.resolver)
     if known is None or marks != (old.commit, old.tree, old.resolver) or old.head > head.number:
         return None
     try:
-        found = await moved_to(store, old, head, family)
+        found = await _moved_to(store, old, head, family, rows)
     except (CorruptError, InputError):
         return None
     whole = await _whole(store, found, head, family) and not await pruned(store, scope, old.head, family)
@@ -225,14 +236,14 @@ async def _whole(store: Store, found: Incidence, head: Head, family: str) -> boo
     return True
 
 
-async def moved_to(store: Store, arrays: Incidence, head: Head, family: str) -> Incidence:
-    """Arrays of one head as those of another, earlier or later.
+async def _moved_to(store: Store, arrays: Incidence, head: Head, family: str, rows: list[Row]) -> Incidence:
+    """Arrays of one head as those of another, earlier or later; `rows`: what is `_flipped`.
 
     What a few runs moved is found without looking at anything else: ids begin with the run that a hyperedge
     is valid from, and the run that ended one is indexed.
     """
     scope, here, there = arrays.scope, arrays.head, head.number
-    noted = await _noted(store, scope, here, there)
+    noted = _noted(rows, here, there)
     few = noted and abs(there - here) * _WALKED <= arrays.edge_count
     created: list[tuple[Hyperedge, int]] = []
     ended: list[tuple[EdgeKind, str]] = []
@@ -244,8 +255,8 @@ async def moved_to(store: Store, arrays: Incidence, head: Head, family: str) -> 
             for row in await store.read(name, filling, **given):
                 created.append((packing.read_edge(kind, scope, row["edge"], row["members"]), row["born"]))
         for name, given in _sought(_IDS, scope, here, there, few):
-            rows = await store.read(name, filling, **given)
-            ended += [(kind, packing.outer_id(row["id"])) for row in rows]
+            found = await store.read(name, filling, **given)
+            ended += [(kind, packing.outer_id(row["id"])) for row in found]
     moved = renew(
         arrays,
         nodes=await _described(store, arrays, created, head.number, noted),
@@ -278,10 +289,9 @@ def _sought(
     return [(moved, {"prefix": prefix, "there": there, "here": here}) for prefix in prefixes]
 
 
-async def _noted(store: Store, scope: Scope, here: int, there: int) -> bool:
+def _noted(rows: list[Row], here: int, there: int) -> bool:
     """Whether all runs between two heads noted what they ended, and described otherwise, for an index."""
     between = range(min(here, there) + 1, max(here, there) + 1)
-    rows = await store.read("runs/flipped", prefix=packing.all_runs(scope))
     return set(between) <= {row["number"] for row in rows if row["valid"] is not None}
 
 

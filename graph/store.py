@@ -103,31 +103,25 @@ class Store:
             address = Address(
                 settings.uri, settings.user, settings.password, database, settings.retry_seconds
             )
-            async with _opened(address) as store:
+            async with _held(await Line.open(address)) as store:
                 yield store
             return
         seat = await asyncio.to_thread(embedded.join, settings, blank.find)
         try:
             patience = min(settings.retry_seconds, _EMBEDDED_RETRY)
             address = Address(seat.uri, seat.user, seat.secret, DATABASE, patience, seat.log)
-            async with _opened(address) as store:
+            async with _held(await Line.open(address)) as store:
                 yield store
         finally:
             await asyncio.shield(asyncio.to_thread(embedded.leave, settings, seat))
 
     @staticmethod
-    @asynccontextmanager
-    async def beside(way: Way) -> AsyncIterator[Store]:
+    def beside(way: Way) -> AbstractAsyncContextManager[Store]:
         """The store that another process holds open, over a line of one's own: connected when first asked.
 
         It is there for as long as that process holds it (the embedded server ends with its last client).
         """
-        line, owner = Line(way.address, way.agent), Owner()
-        try:
-            yield Store(line, owner)
-        finally:
-            await line.close()
-            owner.leave()
+        return _held(Line(way.address, way.agent))
 
     @property
     def way(self) -> Way:
@@ -424,8 +418,8 @@ class Store:
 
 
 @asynccontextmanager
-async def _opened(address: Address) -> AsyncIterator[Store]:
-    line, owner = await Line.open(address), Owner()
+async def _held(line: Line) -> AsyncIterator[Store]:
+    owner = Owner()
     try:
         yield Store(line, owner)
     finally:

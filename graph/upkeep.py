@@ -140,14 +140,13 @@ async def _redescribe(
     line: Line, claim: Claim, scope: Scope, said: Callable[[NodeKind, Row], Row | None]
 ) -> None:
     """Describe anew those nodes that were ever described otherwise, where `said` gives something."""
-    for kind in _NODE_KINDS:
-        if descriptions.versioned(scope, kind):
-            given = {"prefix": packing.key_prefix(scope, kind)}
-            rows = await line.read(
-                lambda tx, k=kind, p=given: tx.rows("facts/redescribed", Filling(k), p)  # type: ignore[misc]
-            )
-            new = [[row["key"], props] for row in rows if (props := said(kind, row["props"])) is not None]
-            await _each(line, claim, "facts/update_nodes", Filling(kind), "rows", new)
+    for kind in descriptions.kinds():
+        given = {"prefix": packing.key_prefix(scope, kind)}
+        rows = await line.read(
+            lambda tx, k=kind, p=given: tx.rows("facts/redescribed", Filling(k), p)  # type: ignore[misc]
+        )
+        new = [[row["key"], props] for row in rows if (props := said(kind, row["props"])) is not None]
+        await _each(line, claim, "facts/update_nodes", Filling(kind), "rows", new)
 
 
 async def forget(line: Line, claim: Claim, scope: Scope) -> int:

@@ -30,6 +30,8 @@ from strawberry.schema.schema import StrawberryGraphQLCoreExecutionContext
 from strawberry.schema.schema_converter import GraphQLCoreConverter
 from strawberry.types.field import StrawberryField
 
+from api.sharing import once
+
 Complete = Callable[[Any], Any]
 _EXACT: dict[str, type] = {GraphQLString.name: str, GraphQLID.name: str, GraphQLBoolean.name: bool}
 """What these scalars hand out as it is."""
@@ -98,7 +100,8 @@ class Execution(StrawberryGraphQLCoreExecutionContext):
             definition = _plain(self.schema.get_field(kind, details[0].node.name.value))
             attribute = definition.extensions[GraphQLCoreConverter.DEFINITION_BACKREF].python_name
             taken.append((name, attrgetter(attribute), self._plan(definition.type, details)))
-        return _once(lambda item: {name: complete(get(item)) for name, get, complete in taken})
+        described = once(lambda item: {name: complete(get(item)) for name, get, complete in taken})
+        return lambda item: None if item is None else described(item)
 
 
 def _plain(definition: GraphQLField | None) -> GraphQLField:
@@ -153,18 +156,3 @@ def _coerced(kind: Any, value: Any) -> Any:
     if coerced is None or coerced is Undefined:
         raise _Unfit
     return coerced
-
-
-def _once(describe: Complete) -> Complete:
-    """The same object is described once, however often the answer holds it."""
-    known: dict[int, tuple[Any, Any]] = {}
-
-    def described(item: Any) -> Any:
-        if item is None:
-            return None
-        found = known.get(id(item))
-        if found is None:
-            found = known[id(item)] = item, describe(item)
-        return found[1]
-
-    return described

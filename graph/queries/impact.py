@@ -9,14 +9,15 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from graph.adjacency import Direction, spread
-from graph.assembly import NODE_CODE, ROLE_CODE
+from graph.adjacency import Direction
+from graph.assembly import NODE_CODE
 from graph.facts import Scope
 from graph.incidence import Incidence
 from graph.queries.nodes import NodeView
+from graph.queries.owners import ownerships
 from graph.queries.proofs import Proofs, StepView
 from graph.reach import DEPTH, HUB_LIMIT, Reached, cone
-from graph.schema import DEFAULT_TIER, TIERS, EdgeKind, NodeKind, Tier
+from graph.schema import DEFAULT_TIER, TIERS, NodeKind, Tier
 
 Ints = NDArray[np.int32]
 Places = NDArray[np.int64]
@@ -217,7 +218,7 @@ def _owners(incidence: Incidence, source: Incidence, found: Reached) -> tuple[tu
     nodes.pop(-1, None)
     owned: dict[int, set[str]] = {}
     kept: set[str] = set()
-    for edge in _ownerships(source, np.array(sorted(nodes), np.int64)):
+    for edge in ownerships(source, np.array(sorted(nodes), np.int64)):
         files = [nodes[node] for node in source.in_role(edge, "file") if node in nodes]
         for owner in source.in_role(edge, "owner"):
             owned.setdefault(owner, set()).update(files)
@@ -229,16 +230,3 @@ def _owners(incidence: Incidence, source: Incidence, found: Reached) -> tuple[tu
     ]
     rows.sort(key=lambda row: (-row.items, row.owner.key))
     return tuple(rows), len(counts.keys() - kept)
-
-
-def _ownerships(source: Incidence, files: Places) -> list[int]:
-    """The Owns hyperedges that have one of these files."""
-    edges = source.edges_of(EdgeKind.OWNS)
-    first = source.member_ptr[edges]
-    sizes = source.member_ptr[edges + 1] - first
-    at = spread(first, sizes)
-    marks = np.zeros(source.node_count, np.bool_)
-    marks[files] = True
-    held = marks[source.member_node[at]] & (source.member_role[at] == ROLE_CODE["file"])
-    found: list[int] = np.unique(np.repeat(edges, sizes)[held]).tolist()
-    return found

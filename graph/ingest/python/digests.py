@@ -11,6 +11,7 @@ from __future__ import annotations
 import ast
 from collections.abc import Callable, Collection, Iterable
 from hashlib import blake2b
+from typing import Any
 
 from graph.ingest.python.outline import Draft, FunctionNode, Outline, blocks_of, is_string
 from graph.ingest.python.records import Definition
@@ -115,20 +116,21 @@ class Dump:
         out, down = self.out, self.node
         out.append(kind.__name__)
         for name in FIELDS[kind]:
-            value = getattr(node, name, None)
+            value: Any = getattr(node, name, None)
             of = value.__class__
             if of in FIELDS:
-                down(value)  # type: ignore[arg-type]
+                down(value)
             elif of is list:
                 out.append("[")
-                for item in value:  # type: ignore[union-attr]
-                    if item.__class__ in FIELDS:
-                        down(item)  # type: ignore[arg-type]
+                for item in value:
+                    inside = item.__class__
+                    if inside in FIELDS:
+                        down(item)
                     else:
                         out.append(str(item))
                 out.append("]")
             elif of is str:
-                out.append(value)  # type: ignore[arg-type]
+                out.append(value)
             else:
                 out.append("-" if value is None else repr(value))
 

@@ -66,7 +66,7 @@ class Evaluator(Members):
     def chain(self, path: str, scope: int, chain: str) -> Values:
         """Values of an expression read in a scope; empty where nothing is known."""
         if "|" in chain:
-            return narrow([value for part in chain.split("|") for value in self.chain(path, scope, part)])
+            return narrow(value for part in chain.split("|") for value in self.chain(path, scope, part))
         key = (path, scope, chain)
         known = self._chains.get(key)
         if known is not None:
@@ -105,10 +105,7 @@ class Evaluator(Members):
             else:
                 return self._root(path, scope, chain)
         for step in rest:
-            if len(values) == 1:
-                values = narrow(self._step(values[0], step))
-            else:
-                values = narrow([item for value in values for item in self._step(value, step)])
+            values = narrow(item for value in values for item in self._step(value, step))
             if not values:
                 return ()
         return values
