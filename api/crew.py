@@ -165,7 +165,8 @@ class Crew:
     async def _choose(self, place: str | None, deadline: float) -> _Reader:
         try:
             with anyio.fail_after(deadline - time.monotonic()):
-                await self._come.wait()
+                while not self._readers:  # one that came may be gone before it is this one's turn
+                    await self._come.wait()
         except TimeoutError:
             raise DeadlineError(
                 "No process was there in time to work on the question.", "Ask again in a moment."

@@ -191,11 +191,12 @@ class Store:
         return run
 
     async def _same(self, run: Run, resolver: str) -> bool:
-        """Whether the run of this number that broke off was to write the same."""
+        """Whether the run of this number that broke off was to write the same, and noted what it ended."""
         rows = await self.read("runs/run", key=run.scope.run(run.number))
         wanted = {"commit": run.commit, "tree": run.tree, "resolver": resolver}
         wanted["family"] = " ".join(run.families)
-        return bool(rows) and all(rows[0][name] == value for name, value in wanted.items())
+        noted = bool(rows) and rows[0]["valid"] is not None
+        return noted and all(rows[0][name] == value for name, value in wanted.items())
 
     async def _start(self, run: Run, resolver: str) -> None:
         params = {

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import os
 import signal
@@ -17,6 +18,9 @@ import psutil
 import pytest
 from applications import create
 from starlette.testclient import TestClient
+
+from api.crew import Crew
+from graph.errors import DeadlineError
 
 PATIENCE = 60.0
 IMPACT = """query($symbol: String, $range: String) { impact(symbol: $symbol, range: $range) {
@@ -291,6 +295,21 @@ print(first[0] != first[1], all(pids == first for pids in again))
 """,
     )
     assert said == "True True\n"
+
+
+def test_a_reader_that_is_gone_before_its_turn_is_waited_for_no_longer(indexed):
+    async def run() -> None:
+        team = Crew(indexed.settings, None)
+        asked = asyncio.ensure_future(team._choose(None, time.monotonic() + 0.3))
+        await asyncio.sleep(0)
+        team._readers.append(None)
+        team._come.set()
+        team._readers.clear()
+        team._come.clear()
+        with pytest.raises(DeadlineError):
+            await asked
+
+    asyncio.run(run())
 
 
 def test_without_readers_a_question_ends_at_its_deadline(indexed):

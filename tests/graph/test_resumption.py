@@ -7,6 +7,8 @@ import random
 import pytest
 from example_facts import call, symbols
 
+from graph import packing
+from graph.cypher import Filling
 from graph.facts import Hyperedge
 from graph.schema import EdgeKind
 
@@ -91,6 +93,30 @@ async def test_another_run_begins_anew(store, scope, facts, monkeypatch, other) 
     assert (await store.counts(scope)).edges[EdgeKind.CALLS] == 0
     assert await created_by(store, monkeypatch, store.write(again, nodes, edges[:20])) == 20
     await store.abandon(again)
+
+
+async def test_a_run_of_an_earlier_maestro_is_not_gone_on_with(store, scope, facts) -> None:
+    """What it ended is not where an index finds it."""
+    nodes, edges = facts
+    run = await begun(store, scope)
+    await store.write(run, nodes, edges)
+    await store.flip(run)
+    run = await begun(store, scope)
+    await store.retire(run, [(EdgeKind.CALLS, f"{edge.digest()}@1") for edge in edges[:12]])
+    for text in (
+        f"MATCH (r:Run {{key: '{scope.run(2)}'}}) SET r.valid = null",
+        f"MATCH (h:Calls) WHERE h.scope = '{scope}' SET h.ended = null",
+    ):
+        await store._line.write(lambda tx, text=text: tx.define(text))
+    again = await begun(store, scope)
+    assert not again.remains.ended
+    await store.retire(again, [(EdgeKind.CALLS, f"{edge.digest()}@1") for edge in edges[:4]])
+    await store.flip(again)
+    ended = await store.read(
+        "facts/ended_ids", Filling(edge=EdgeKind.CALLS), prefix=packing.one_run(scope, 2), there=1
+    )
+    assert len(ended) == 4
+    assert await exported(store, scope, 2) == {(edge, 1) for edge in edges[4:]}
 
 
 async def test_a_run_that_goes_on_can_be_given_up(store, scope, facts) -> None:
